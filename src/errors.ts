@@ -1,0 +1,40 @@
+/**
+ * The catalogue of errors that a person or a program may meet. A code, once released, keeps its meaning;
+ * `docs/errors.md` lists the same codes and a test proves that the two agree.
+ */
+export const ERROR_CATALOGUE = {
+  config_invalid: { status: 500, title: 'The configuration is not usable', remedy: 'Correct the settings that are listed.' },
+  not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
+  internal: { status: 500, title: 'Something failed on our side', remedy: 'Try again; the log has the details under this request id.' },
+} as const satisfies Record<string, { status: number; title: string; remedy: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/** An expected failure: has a stable code, an HTTP status, and says what to do about it. */
+export class FloorwalkerError extends Error {
+  override readonly name = 'FloorwalkerError';
+  readonly code: ErrorCode;
+  readonly remedy: string;
+  /** Machine-readable facts for the caller, for example what won when a decision came too late. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message?: string,
+    options: { cause?: unknown; remedy?: string; details?: Record<string, unknown> } = {},
+  ) {
+    super(message ?? ERROR_CATALOGUE[code].title, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.remedy = options.remedy ?? ERROR_CATALOGUE[code].remedy;
+    this.details = options.details ?? {};
+  }
+
+  get status(): number {
+    return ERROR_CATALOGUE[this.code].status;
+  }
+}
+
+/** True for an error of ours, and with `code` only for that one; works across bundles, unlike instanceof alone. */
+export function isFloorwalkerError(error: unknown, code?: ErrorCode): error is FloorwalkerError {
+  return error instanceof FloorwalkerError && (code === undefined || error.code === code);
+}
