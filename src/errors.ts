@@ -3,9 +3,17 @@
  * `docs/errors.md` lists the same codes and a test proves that the two agree.
  */
 export const ERROR_CATALOGUE = {
-  config_invalid: { status: 500, title: 'The configuration is not usable', remedy: 'Correct the settings that are listed.' },
+  config_invalid: {
+    status: 500,
+    title: 'The configuration is not usable',
+    remedy: 'Correct the settings that are listed.',
+  },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
-  internal: { status: 500, title: 'Something failed on our side', remedy: 'Try again; the log has the details under this request id.' },
+  internal: {
+    status: 500,
+    title: 'Something failed on our side',
+    remedy: 'Try again; the log has the details under this request id.',
+  },
 } as const satisfies Record<string, { status: number; title: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
@@ -23,7 +31,10 @@ export class FloorwalkerError extends Error {
     message?: string,
     options: { cause?: unknown; remedy?: string; details?: Record<string, unknown> } = {},
   ) {
-    super(message ?? ERROR_CATALOGUE[code].title, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      message ?? ERROR_CATALOGUE[code].title,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.remedy = options.remedy ?? ERROR_CATALOGUE[code].remedy;
     this.details = options.details ?? {};

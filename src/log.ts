@@ -25,7 +25,11 @@ const REDACTED_KEYS = [
 ];
 
 /** The only place that makes a root logger. Components take a `Log` and add fields with `child`. */
-export function createLog(options: { level: string; name?: string; destination?: pino.DestinationStream }): Log {
+export function createLog(options: {
+  level: string;
+  name?: string;
+  destination?: pino.DestinationStream;
+}): Log {
   return pino(
     {
       name: options.name ?? 'floorwalker',
