@@ -8,6 +8,11 @@ export const ERROR_CATALOGUE = {
     title: 'The configuration is not usable',
     remedy: 'Correct the settings that are listed.',
   },
+  prompts_invalid: {
+    status: 500,
+    title: 'The prompts are not usable',
+    remedy: 'Correct the files and fields that are listed; prompts are in the folder prompts, a folder a language.',
+  },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
   internal: {
     status: 500,

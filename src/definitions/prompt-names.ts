@@ -1,0 +1,54 @@
+/**
+ * The prompts that the runtime asks for and the variables it fills in each. The files in `prompts/` must declare
+ * exactly these; the loader compares both when a process starts.
+ */
+export const PROMPT_VARIABLES = {
+  // Read by the model
+  system: [
+    'agent_prompt',
+    'agent_name',
+    'business_name',
+    'channel',
+    'channel_rules',
+    'tool_rules',
+    'language',
+    'customer_name',
+    'customer_phone',
+    'phone_verified',
+    'local_date',
+    'local_time',
+    'time_zone',
+  ],
+  channel_rules_chat: [],
+  channel_rules_voice: [],
+  tool_rules: [],
+  permission_denied: ['tool', 'note'],
+  permission_timeout: ['tool'],
+  permission_withdrawn: ['tool', 'reason'],
+  permission_edited: ['tool', 'arguments'],
+  outcome_unknown: ['tool'],
+  tool_waits: ['tools'],
+  wrap_up: ['business_name', 'channel', 'language', 'topics', 'issue_tags', 'facts', 'transcript'],
+  // Heard or read by the customer
+  greeting: ['agent_name', 'business_name'],
+  greeting_disclosure: ['business_name'],
+  holding_words: [],
+  reassurance: [],
+  filler: [],
+  silence_first: [],
+  silence_second: [],
+  silence_goodbye: [],
+  recovery_apology: [],
+  ask_to_repeat: [],
+  takeover_resume_apology: [],
+  unavailable_apology: [],
+  unavailable_goodbye: ['business_name'],
+  goodbye: ['business_name'],
+  message_too_long: ['limit'],
+  message_unreadable: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export type PromptName = keyof typeof PROMPT_VARIABLES;
+export type PromptValues<Name extends PromptName> = Readonly<
+  Record<(typeof PROMPT_VARIABLES)[Name][number], string>
+>;
