@@ -8,10 +8,20 @@ export const ERROR_CATALOGUE = {
     title: 'The configuration is not usable',
     remedy: 'Correct the settings that are listed.',
   },
+  definitions_invalid: {
+    status: 400,
+    title: 'An agent definition is not usable',
+    remedy: 'Correct the files and fields that are listed; nothing was changed.',
+  },
   prompts_invalid: {
     status: 500,
     title: 'The prompts are not usable',
     remedy: 'Correct the files and fields that are listed; prompts are in the folder prompts, a folder a language.',
+  },
+  embedded_start_failed: {
+    status: 500,
+    title: 'A part of the embedded set-up could not be started',
+    remedy: "Read the part's own lines below the message; they say what is wrong.",
   },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
   internal: {
