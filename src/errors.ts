@@ -23,6 +23,26 @@ export const ERROR_CATALOGUE = {
     title: 'A part of the embedded set-up could not be started',
     remedy: "Read the part's own lines below the message; they say what is wrong.",
   },
+  tool_config_invalid: {
+    status: 422,
+    title: 'A tool can not be used as it is configured',
+    remedy: 'Correct the fields of tool_config that are listed; tools/README.md describes them.',
+  },
+  tool_unavailable: {
+    status: 503,
+    title: 'A tool server can not be reached',
+    remedy: 'Check that the server runs and that its address and credentials are right, then try again.',
+  },
+  tool_address_refused: {
+    status: 403,
+    title: 'A tool may not connect to this address',
+    remedy: 'Use a public address, or set ALLOW_PRIVATE_ADDRESSES=1 where tools may reach private networks.',
+  },
+  tool_secret_refused: {
+    status: 403,
+    title: 'A tool names a secret that it may not use',
+    remedy: 'Set TOOL_SECRET_<NAME>, and list the host in TOOL_SECRET_<NAME>_HOSTS.',
+  },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
   internal: {
     status: 500,
