@@ -30,7 +30,7 @@ export const agentSchema = z.strictObject({
   slug: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/),
   name: z.string().trim().min(1).max(80),
   agent_type: z.enum(['voice', 'chat']),
-  language: z.string().refine(isLanguageTag).default('en'),
+  language: z.string().refine(isLanguageTag).transform(canonicalTag).default('en'),
   public: z.boolean().default(false),
   max_concurrent_interactions: z.number().int().min(1).max(1000).default(10),
   greeting: z.string().max(500).nullable().default(null),
@@ -98,4 +98,8 @@ function isLanguageTag(tag: string): boolean {
   } catch {
     return false;
   }
+}
+
+function canonicalTag(tag: string): string {
+  return Intl.getCanonicalLocales(tag)[0] ?? tag;
 }
