@@ -88,7 +88,7 @@ describe('a definition', () => {
     [
       'an imitation of a built-in tool',
       VALID.replace('find_order', 'Request-Supervisor'),
-      /tools\[0\]\.tool_name: "Request-Supervisor" imitates the built-in tool request_supervisor/,
+      /tools\[0\]\.tool_name: "Request-Supervisor": .*built-in.*; give it another name/,
     ],
     [
       'a tool named twice',
@@ -99,6 +99,24 @@ describe('a definition', () => {
       'two tools that look alike',
       `${VALID}  - tool_name: Find-Order\n    tool_config: { transport: stdio, server: orders }\n`,
       /tools\[1\]\.tool_name: "Find-Order" looks like "find_order"/,
+    ],
+    [
+      'a misspelt field of a tool configuration',
+      VALID.replace('server: orders', 'server: orders, bnid: { phone: customer.phone_number }'),
+      /^a\.yaml:9: tools\[0\]\.tool_config: .*bnid/,
+    ],
+    [
+      'an argument bound to something unknown',
+      VALID.replace('server: orders', 'server: orders, bind: { phone: customer.shoe_size }'),
+      /^a\.yaml:9: tools\[0\]\.tool_config\.bind\.phone: /,
+    ],
+    [
+      'a key in plain text',
+      VALID.replace(
+        'transport: stdio, server: orders',
+        'transport: http, endpoint: "https://shop.example/mcp", headers: { Authorization: Bearer abc }',
+      ),
+      /headers\.Authorization: has a secret in plain text; write \$\{secret:NAME\}/,
     ],
     ['a voice agent without a voice', VALID.replace('chat', 'voice'), /voice_settings: is missing/],
     ['text that is not YAML', 'slug: [a\nname: b', /^a\.yaml:2: the file: is not YAML/],
