@@ -152,6 +152,11 @@ export const ERROR_CATALOGUE = {
     title: 'A chat can not be started from here',
     remedy: 'Start a demo first with `npm run demo`.',
   },
+  cannot_listen: {
+    status: 500,
+    title: 'A port can not be used',
+    remedy: 'Stop what uses it, or choose another one.',
+  },
 } as const satisfies Record<string, { status: number; title: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
