@@ -52,8 +52,7 @@ function checkSecrets(path: (string | number)[], config: ToolConfig): FieldProbl
           {
             path: [...path, 'headers', name],
             problem: 'has a secret in plain text',
-            remedy:
-              `write \${secret:NAME} and set TOOL_SECRET_NAME and TOOL_SECRET_NAME_HOSTS where workers run`,
+            remedy: `write \${secret:NAME} and set TOOL_SECRET_NAME and TOOL_SECRET_NAME_HOSTS where workers run`,
           },
         ]
       : [],
