@@ -1,0 +1,199 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import { FloorwalkerError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { readFailure } from './call-failure.ts';
+import type { GuardedFetch } from './guarded-fetch.ts';
+import { type ToolResult, toolResultSchema } from './result-text.ts';
+import type { Secrets } from './secrets.ts';
+import type { ServerAddress } from './server-address.ts';
+import { StdioTransport } from './stdio-transport.ts';
+import type { JsonObject } from './types.ts';
+
+const MAX_PAGES = 20;
+const MAX_TOOLS = 500;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+const GOODBYE_MS = 500;
+/** The SDK's own request timer stays out of the way: the tool's timeout is the caller's signal. */
+const NO_SDK_TIMEOUT_MS = 2_147_483_000;
+/** Key of the idempotency key in `_meta` of a call, for servers that know it. */
+export const IDEMPOTENCY_META_KEY = 'floorwalker/idempotency-key';
+
+const serverToolSchema = z.looseObject({
+  name: z.string().min(1).max(200),
+  description: z.string().optional(),
+  inputSchema: z.record(z.string(), z.unknown()),
+  annotations: z
+    .looseObject({
+      readOnlyHint: z.boolean().optional(),
+      destructiveHint: z.boolean().optional(),
+      idempotentHint: z.boolean().optional(),
+    })
+    .optional(),
+});
+export type ServerTool = z.output<typeof serverToolSchema>;
+const pageSchema = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().optional() });
+
+/**
+ * One connection to one MCP server. It connects when it is first needed, again after it was lost, and not
+ * more often than with growing pauses while the server is down.
+ */
+export class ServerConnection {
+  readonly label: string;
+  readonly #address: ServerAddress;
+  readonly #deps: { log: Log; secrets: Secrets; http: GuardedFetch; onListChanged: () => void };
+  #client: Promise<Client> | undefined;
+  #closed = false;
+  #failures = 0;
+  #notBeforeMs = 0;
+
+  constructor(
+    address: ServerAddress,
+    deps: { log: Log; secrets: Secrets; http: GuardedFetch; onListChanged: () => void },
+  ) {
+    this.label = address.label;
+    this.#address = address;
+    this.#deps = deps;
+  }
+
+  /** All tools of the server; one that breaks the protocol is left out and logged. */
+  async listTools(signal: AbortSignal): Promise<ServerTool[]> {
+    const client = await this.#connected(signal);
+    const tools: ServerTool[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < MAX_PAGES && tools.length < MAX_TOOLS; page += 1) {
+      const params = cursor === undefined ? {} : { cursor };
+      // Not client.listTools: one unusable output schema would fail the whole list there.
+      const answer = await client.request({ method: 'tools/list', params }, pageSchema, {
+        signal,
+        timeout: NO_SDK_TIMEOUT_MS,
+      });
+      for (const candidate of answer.tools) {
+        const tool = serverToolSchema.safeParse(candidate);
+        if (tool.success) tools.push(tool.data);
+        else
+          this.#deps.log.warn(
+            { server: this.label },
+            'A tool server lists a tool that breaks the protocol; it is left out',
+          );
+      }
+      if (answer.nextCursor === undefined || answer.nextCursor === cursor) break;
+      cursor = answer.nextCursor;
+    }
+    return tools.slice(0, MAX_TOOLS);
+  }
+
+  /** @throws what `readFailure` reads */
+  async callTool(
+    tool: string,
+    args: JsonObject,
+    options: { idempotencyKey: string; signal: AbortSignal },
+  ): Promise<ToolResult> {
+    const { signal, idempotencyKey } = options;
+    const params = { name: tool, arguments: args, _meta: { [IDEMPOTENCY_META_KEY]: idempotencyKey } };
+    for (let attempt = 1; ; attempt += 1) {
+      const client = await this.#connected(signal);
+      try {
+        return await client.request({ method: 'tools/call', params }, toolResultSchema, {
+          signal,
+          timeout: NO_SDK_TIMEOUT_MS,
+        });
+      } catch (error) {
+        const failure = readFailure(error, signal);
+        if (failure.sessionLost || failure.kind === 'not_sent') await this.#drop(client);
+        // A session that the server no longer knows was found before the tool ran: asking once more repeats nothing.
+        if (!failure.sessionLost || attempt > 1) throw error;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const client = await this.#client?.catch(() => undefined);
+    this.#client = undefined;
+    const transport = client?.transport;
+    if (transport instanceof StreamableHTTPClientTransport) {
+      // A courtesy to the server, which frees the session; not worth a wait.
+      const ended = transport.terminateSession().catch(() => undefined);
+      await Promise.race([ended, delay(GOODBYE_MS, undefined, { ref: false })]);
+    }
+    await client?.close().catch(() => undefined);
+  }
+
+  #connected(signal: AbortSignal): Promise<Client> {
+    if (this.#closed) return Promise.reject(unavailable('the conversation has ended'));
+    if (this.#client === undefined) {
+      if (performance.now() < this.#notBeforeMs)
+        return Promise.reject(unavailable('its server can not be reached'));
+      const connecting = this.#connect(signal);
+      this.#client = connecting;
+      connecting.catch(() => {
+        if (this.#client === connecting) this.#client = undefined;
+        this.#failures += 1;
+        const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
+        this.#notBeforeMs = performance.now() + pauseMs * (0.5 + Math.random() / 2);
+      });
+    }
+    return this.#client;
+  }
+
+  async #connect(signal: AbortSignal): Promise<Client> {
+    const transport = this.#transport();
+    const client = new Client({ name: 'floorwalker', version: '0.1.0' }, { capabilities: {} });
+    client.onerror = (error) => {
+      this.#deps.log.debug(
+        { server: this.label, reason: this.#deps.secrets.scrub(error.message).slice(0, 300) },
+        'A tool server connection reports trouble',
+      );
+    };
+    client.setNotificationHandler(ToolListChangedNotificationSchema, () => this.#deps.onListChanged());
+    try {
+      await client.connect(transport, { signal, timeout: NO_SDK_TIMEOUT_MS });
+    } catch (error) {
+      await transport.close().catch(() => undefined);
+      throw error;
+    }
+    this.#failures = 0;
+    client.onclose = () => {
+      this.#client = undefined;
+      if (!this.#closed)
+        this.#deps.log.warn(
+          { server: this.label },
+          'A tool server has ended; it is started or called again when needed',
+        );
+    };
+    return client;
+  }
+
+  #transport(): Transport {
+    const { secrets, log, http } = this.#deps;
+    const address = this.#address;
+    if (address.kind === 'stdio') {
+      return new StdioTransport({
+        program: () => address.program(secrets),
+        log: log.child({ server: this.label }),
+        scrub: (text) => secrets.scrub(text),
+      });
+    }
+    const { url, headers } = address.request(secrets);
+    // The interface of the SDK's class is wider than its declared one under exactOptionalPropertyTypes.
+    return new StreamableHTTPClientTransport(url, {
+      requestInit: { headers },
+      fetch: http.fetch,
+    }) as Transport;
+  }
+
+  async #drop(client: Client): Promise<void> {
+    this.#client = undefined;
+    await client.close().catch(() => undefined);
+  }
+}
+
+function unavailable(reason: string): FloorwalkerError {
+  return new FloorwalkerError('tool_unavailable', reason);
+}
