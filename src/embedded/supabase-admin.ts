@@ -77,7 +77,11 @@ const NOT_FOUND = new AuthProblem(404, 'user_not_found', 'User not found');
 async function createUser(sql: Sql, body: unknown) {
   const given = attributesSchema.safeParse(body);
   if (!given.success || !given.data.email) {
-    throw new AuthProblem(422, 'validation_failed', 'A valid email address and a password of 6 to 72 characters');
+    throw new AuthProblem(
+      422,
+      'validation_failed',
+      'A valid email address and a password of 6 to 72 characters',
+    );
   }
   const { email, password, email_confirm, user_metadata, app_metadata } = given.data;
   const id = given.data.id ?? randomUUID();
@@ -94,7 +98,11 @@ async function createUser(sql: Sql, body: unknown) {
         ${JSON.stringify(appData)}::text::jsonb, ${JSON.stringify(userData)}::text::jsonb)
       on conflict do nothing returning ${tx(COLUMNS)}`;
     if (inserted.length === 0) {
-      throw new AuthProblem(422, 'email_exists', 'A user with this email address has already been registered');
+      throw new AuthProblem(
+        422,
+        'email_exists',
+        'A user with this email address has already been registered',
+      );
     }
     await tx`
       insert into auth.identities (id, provider, provider_id, user_id, identity_data)

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto';
+import { createClient, type SupabaseClient } from '@supabase/supabase-js';
+import postgres, { type Sql } from 'postgres';
+import { inject } from 'vitest';
+import { generateSupabaseKeys, startSupabase } from '../../src/embedded/supabase.ts';
+import { createFixtures, type Fixtures } from './fixtures.ts';
+import { TEMPLATE } from './template.ts';
+
+export interface TestDatabase extends Fixtures {
+  /** The superuser's address of this database. */
+  readonly databaseUrl: string;
+  readonly supabaseUrl: string;
+  readonly secretKey: string;
+  readonly publishableKey: string;
+  /** A client with the secret key. */
+  readonly service: SupabaseClient;
+  /** A client with the publishable key and nobody signed in. */
+  readonly anonymous: SupabaseClient;
+  /** Past REST and row level security, as superuser. */
+  readonly sql: Sql;
+  stop(): Promise<void>;
+}
+
+/**
+ * A database of its own, migrated and empty, with its own REST and Auth server in front. Call it in `beforeAll` and
+ * `stop` in `afterAll`.
+ */
+export async function setupDatabase(): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  const admin = postgres(inject('postgresUrl'), { max: 1, onnotice: () => {} });
+  await admin.unsafe(`create database ${name} template ${TEMPLATE}`);
+  const url = new URL(inject('postgresUrl'));
+  url.pathname = `/${name}`;
+  const databaseUrl = url.href;
+  const keys = await generateSupabaseKeys();
+  const supabase = await startSupabase({ databaseUrl, keys });
+  const sql = postgres(databaseUrl, { max: 5, onnotice: () => {} });
+  const client = (key: string) =>
+    createClient(supabase.url, key, { auth: { persistSession: false, autoRefreshToken: false } });
+  const service = client(keys.secretKey);
+  const signIn = async (email: string, password: string) => {
+    const signedIn = client(keys.publishableKey);
+    const { error, data } = await signedIn.auth.signInWithPassword({ email, password });
+    if (error) throw error;
+    return { client: signedIn, accessToken: data.session.access_token };
+  };
+  return {
+    databaseUrl,
+    supabaseUrl: supabase.url,
+    secretKey: keys.secretKey,
+    publishableKey: keys.publishableKey,
+    service,
+    anonymous: client(keys.publishableKey),
+    sql,
+    ...createFixtures({ service, sql, signIn }),
+    stop: async () => {
+      await supabase.stop();
+      await sql.end({ timeout: 2 });
+      await admin.unsafe(`drop database if exists ${name} with (force)`);
+      await admin.end();
+    },
+  };
+}

@@ -1,0 +1,2 @@
+/** The migrated, empty database that every test database is a copy of. */
+export const TEMPLATE = 'floorwalker_template';
