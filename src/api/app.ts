@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto';
+import { getConnInfo } from '@hono/node-server/conninfo';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { secureHeaders } from 'hono/secure-headers';
+import { FloorwalkerError } from '../errors.ts';
+import { clientAddress, parseProxies } from './client-address.ts';
+import type { ApiEnv } from './environment.ts';
+import { signedIn } from './identity.ts';
+import { measureRequests } from './metrics.ts';
+import { crossOrigin } from './origins.ts';
+import type { ApiParts } from './parts.ts';
+import { invalidRequest, problemResponse } from './problem.ts';
+import { addAgentRoutes } from './routes/agents.ts';
+import { addCustomerRoutes, CUSTOMER_PATHS } from './routes/customers.ts';
+import { addHealthRoutes } from './routes/health.ts';
+import { addInteractionRoutes } from './routes/interactions.ts';
+import { addPermissionRoutes } from './routes/permissions.ts';
+
+/** Enough for edited arguments of any tool; what customers write goes through LiveKit, not through here. */
+const BODY_LIMIT_BYTES = 64 * 1_024;
+const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
+
+export type Api = OpenAPIHono<ApiEnv>;
+
+const DESCRIPTION = `Interactions of customers with agents, and what supervisors see and decide.
+
+Customers' routes take the publishable key in the header \`apikey\`; all others a Supabase Auth access token
+as a bearer token, and show exactly what that person may see. Errors are problem documents (RFC 9457) with a
+stable \`code\`.`;
+
+/** The whole HTTP surface under its document; knows nothing of ports. */
+export function createApi(parts: ApiParts): Api {
+  const proxies = parseProxies(parts.settings.api.trustedProxies);
+  const app: Api = new OpenAPIHono<ApiEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalidRequest(result.error, result.target);
+    },
+  });
+
+  app.onError((error, context) => problemResponse(context, error));
+  app.notFound((context) => problemResponse(context, new FloorwalkerError('not_found')));
+
+  app.use(async (context, next) => {
+    const offered = context.req.header('x-request-id') ?? '';
+    const requestId = REQUEST_ID.test(offered) ? offered : randomUUID();
+    const forwardedFor = context.req.header('x-forwarded-for');
+    context.set('requestId', requestId);
+    context.set('log', parts.log.child({ requestId }));
+    context.set('address', clientAddress(getConnInfo(context).remote.address, forwardedFor, proxies));
+    context.header('x-request-id', requestId);
+    await next();
+  });
+  app.use(measureRequests(parts.metrics));
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] },
+      xFrameOptions: 'DENY',
+      referrerPolicy: 'no-referrer',
+      crossOriginResourcePolicy: 'same-origin',
+    }),
+  );
+  // A customer's page on another origin must be able to read the answers made for it.
+  for (const path of CUSTOMER_PATHS) app.use(path, crossOrigin(parts.origins, parts.log));
+  app.use('/v1/*', async (context, next) => {
+    context.header('cache-control', 'no-store');
+    const hasBody =
+      context.req.header('transfer-encoding') !== undefined ||
+      (context.req.header('content-length') ?? '0') !== '0';
+    const type = context.req.header('content-type') ?? '';
+    if (hasBody && !/^application\/json\s*(;|$)/i.test(type)) {
+      throw new FloorwalkerError('unsupported_media_type');
+    }
+    await next();
+  });
+  app.use(
+    '/v1/*',
+    bodyLimit({
+      maxSize: BODY_LIMIT_BYTES,
+      onError: () => {
+        throw new FloorwalkerError('body_too_large', undefined, {
+          details: { limit_bytes: BODY_LIMIT_BYTES },
+        });
+      },
+    }),
+  );
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'publishableKey', {
+    type: 'apiKey',
+    in: 'header',
+    name: 'apikey',
+    description: "The installation's publishable key; not a secret.",
+  });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'signedIn', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'A Supabase Auth access token of a supervisor or an admin.',
+  });
+
+  const person = signedIn(parts.people);
+  addHealthRoutes(app, parts);
+  addCustomerRoutes(app, parts);
+  addInteractionRoutes(app, parts, person);
+  addPermissionRoutes(app, parts, person);
+  addAgentRoutes(app, person);
+
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Floorwalker', version: '1.0.0', description: DESCRIPTION },
+  });
+  return app;
+}

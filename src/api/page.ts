@@ -1,0 +1,53 @@
+import { z } from '@hono/zod-openapi';
+import { FloorwalkerError } from '../errors.ts';
+
+export const limitSchema = z.coerce.number().int().min(1).max(200).default(50);
+export const cursorSchema = z.string().max(200);
+
+function malformed(): FloorwalkerError {
+  return new FloorwalkerError('invalid_request', 'cursor: is not one that this API gave out');
+}
+
+function decode(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch {
+    throw malformed();
+  }
+}
+
+/** Cursors are opaque to clients, and checked when they come back: they end up in a filter expression. */
+export function encodeCursor(position: readonly [string, string] | readonly [number]): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+const timeAndIdSchema = z.tuple([z.string().regex(/^[0-9T:.+ Z-]{10,40}$/), z.guid()]);
+const numberSchema = z.tuple([z.int().nonnegative()]);
+
+/** @throws FloorwalkerError `invalid_request` */
+export function decodeTimeCursor(cursor: string): readonly [time: string, id: string] {
+  const parsed = timeAndIdSchema.safeParse(decode(cursor));
+  if (!parsed.success || Number.isNaN(Date.parse(parsed.data[0]))) throw malformed();
+  return parsed.data;
+}
+
+/** @throws FloorwalkerError `invalid_request` */
+export function decodeNumberCursor(cursor: string): number {
+  const parsed = numberSchema.safeParse(decode(cursor));
+  if (!parsed.success) throw malformed();
+  return parsed.data[0];
+}
+
+/** Cuts the one row that was asked for beyond the page, to know whether there is a next one. */
+export function cutPage<T>(
+  rows: T[],
+  limit: number,
+  position: (row: T) => readonly [string, string] | readonly [number],
+): { data: T[]; next_cursor: string | null } {
+  const data = rows.slice(0, limit);
+  const last = data.at(-1);
+  return {
+    data,
+    next_cursor: rows.length > limit && last !== undefined ? encodeCursor(position(last)) : null,
+  };
+}

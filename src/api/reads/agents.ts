@@ -1,0 +1,18 @@
+import type { SupabaseClient } from '@supabase/supabase-js';
+import { agentPerformanceSchema, agentSchema } from '../schemas.ts';
+import { readRows } from './query.ts';
+
+const COLUMNS =
+  'id,name,slug,agent_type,status,public,language,supervisor_id,cover_id,max_concurrent_interactions,version,updated_at';
+
+/** At most three agents a supervisor: a list without pages. */
+export async function listAgents(db: SupabaseClient) {
+  const query = db.from('agents').select(COLUMNS).is('deleted_at', null).order('name').order('id');
+  return readRows(query, agentSchema);
+}
+
+export async function listAgentPerformance(db: SupabaseClient) {
+  const columns = 'agent_id,agent_name,total_interactions,avg_csat,avg_handle_time,fcr_percentage';
+  const query = db.from('agent_performance').select(columns).order('agent_name').order('agent_id');
+  return readRows(query, agentPerformanceSchema);
+}

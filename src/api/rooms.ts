@@ -1,0 +1,143 @@
+import {
+  AccessToken,
+  AgentDispatchClient,
+  DataPacket_Kind,
+  RoomServiceClient,
+  TrackSource,
+  type VideoGrant,
+} from 'livekit-server-sdk';
+import { FloorwalkerError } from '../errors.ts';
+import type { ApiSettings } from './settings.ts';
+
+export type Channel = 'voice' | 'chat';
+
+/** The name every worker registers with, see the public contract. */
+export const AGENT_NAME = 'floorwalker';
+export const DOORBELL_TOPIC = 'floorwalker.doorbell';
+/** Time a customer has to join with a token; being in the room outlives it. */
+export const TOKEN_LIFETIME_SECONDS = 600;
+const REQUEST_TIMEOUT_SECONDS = 5;
+
+export function customerIdentity(interactionId: string): string {
+  return `customer-${interactionId}`;
+}
+
+/** The agent's identity carries its lease's generation; a doorbell is for whichever generation is there. */
+function agentIdentityPrefix(interactionId: string): string {
+  return `agent-${interactionId}-g`;
+}
+
+/**
+ * LiveKit as the API needs it: rooms are created here and nowhere else, and what each token may do is
+ * decided here.
+ */
+export class Rooms {
+  /** Where customers connect. */
+  readonly url: string;
+  readonly #settings: Pick<ApiSettings, 'livekit' | 'figures'>;
+  readonly #rooms: RoomServiceClient;
+  readonly #dispatch: AgentDispatchClient;
+
+  constructor(settings: Pick<ApiSettings, 'livekit' | 'figures'>) {
+    const { url, publicUrl, apiKey, apiSecret } = settings.livekit;
+    this.#settings = settings;
+    this.url = (publicUrl ?? url).replace(/^http/, 'ws');
+    const options = { requestTimeout: REQUEST_TIMEOUT_SECONDS };
+    this.#rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret, options);
+    this.#dispatch = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret, options);
+  }
+
+  /**
+   * Creates the room, or finds it as it is. It carries no metadata: customers could read it. It outlives the
+   * customer by the time they have to come back, so that a reloaded page finds the conversation again.
+   *
+   * @throws FloorwalkerError `media_unavailable`
+   */
+  async open(room: string, channel: Channel): Promise<void> {
+    const { joinTimeoutMs, rejoinVoiceMs, rejoinChatMs } = this.#settings.figures;
+    const rejoinMs = channel === 'voice' ? rejoinVoiceMs : rejoinChatMs;
+    await this.#ask('create the room', () =>
+      this.#rooms.createRoom({
+        name: room,
+        emptyTimeout: Math.max(TOKEN_LIFETIME_SECONDS, Math.ceil(joinTimeoutMs / 1_000)),
+        departureTimeout: Math.ceil(rejoinMs / 1_000) + 10,
+      }),
+    );
+  }
+
+  /** @throws FloorwalkerError `media_unavailable` */
+  async dispatchAgent(room: string, interactionId: string): Promise<void> {
+    const metadata = JSON.stringify({ interaction_id: interactionId });
+    await this.#ask('call an agent', () => this.#dispatch.createDispatch(room, AGENT_NAME, { metadata }));
+  }
+
+  /** For an interaction that failed before it began; a room that is not there is as good as removed. */
+  async close(room: string): Promise<void> {
+    await this.#ask('remove the room', () => this.#rooms.deleteRoom(room)).catch(() => undefined);
+  }
+
+  /**
+   * That one room, a microphone if it is a call, text either way, and nothing else: no camera or screen, no
+   * metadata, no administration, no room configuration.
+   */
+  async customerToken(room: string, interactionId: string, channel: Channel): Promise<string> {
+    const voice = channel === 'voice';
+    const grant: VideoGrant = {
+      roomJoin: true,
+      room,
+      canPublish: voice,
+      ...(voice ? { canPublishSources: [TrackSource.MICROPHONE] } : {}),
+      canPublishData: true,
+      canSubscribe: true,
+      canUpdateOwnMetadata: false,
+      hidden: false,
+      roomCreate: false,
+      roomList: false,
+      roomAdmin: false,
+      roomRecord: false,
+      ingressAdmin: false,
+    };
+    const { apiKey, apiSecret } = this.#settings.livekit;
+    const token = new AccessToken(apiKey, apiSecret, {
+      identity: customerIdentity(interactionId),
+      ttl: TOKEN_LIFETIME_SECONDS,
+    });
+    token.addGrant(grant);
+    return token.toJwt();
+  }
+
+  /**
+   * Tells the agent, and nobody else, to look at the database now. Carries no content, so that a lost, late
+   * or doubled ring changes nothing.
+   *
+   * @throws FloorwalkerError `media_unavailable`; the worker's poll finds the change all the same
+   */
+  async ringDoorbell(room: string, interactionId: string): Promise<void> {
+    const prefix = agentIdentityPrefix(interactionId);
+    await this.#ask('ring the doorbell', async () => {
+      const participants = await this.#rooms.listParticipants(room);
+      const destinationIdentities = participants
+        .map(({ identity }) => identity)
+        .filter((identity) => identity.startsWith(prefix));
+      // An empty list would mean everybody.
+      if (destinationIdentities.length === 0) return;
+      await this.#rooms.sendData(room, new Uint8Array(), DataPacket_Kind.RELIABLE, {
+        destinationIdentities,
+        topic: DOORBELL_TOPIC,
+      });
+    });
+  }
+
+  /** @throws FloorwalkerError `media_unavailable` */
+  async ping(): Promise<void> {
+    await this.#ask('answer', () => this.#rooms.listRooms(['floorwalker-readiness']));
+  }
+
+  async #ask<T>(what: string, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (cause) {
+      throw new FloorwalkerError('media_unavailable', `The media server could not ${what}.`, { cause });
+    }
+  }
+}

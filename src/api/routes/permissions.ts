@@ -1,0 +1,137 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import { decidePermission } from '../../database/permissions.ts';
+import { FloorwalkerError } from '../../errors.ts';
+import { hashToolCall } from '../../tools/canonical-hash.ts';
+import type { Api } from '../app.ts';
+import { EditedArguments } from '../edited-arguments.ts';
+import type { ApiEnv, Person } from '../environment.ts';
+import { cursorSchema, limitSchema } from '../page.ts';
+import type { ApiParts } from '../parts.ts';
+import { findPlace } from '../reads/interactions.ts';
+import {
+  findDefinitionHash,
+  findPermission,
+  findStoredSchema,
+  listPermissions,
+} from '../reads/permissions.ts';
+import { idSchema, pageOf, permissionSchema, permissionStatusSchema, text } from '../schemas.ts';
+import { problems } from './answers.ts';
+import { guard } from './guard.ts';
+
+const security = [{ signedIn: [] }];
+const tags = ['Permissions'];
+const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
+
+const list = createRoute({
+  method: 'get',
+  path: '/v1/permissions',
+  tags,
+  summary: 'Tool calls that wait for a decision, nearest deadline first',
+  security,
+  request: {
+    query: z.object({
+      status: permissionStatusSchema.default('pending'),
+      interaction_id: idSchema.optional(),
+      limit: limitSchema,
+      cursor: cursorSchema.optional(),
+    }),
+  },
+  responses: {
+    200: { description: 'A page', content: json(pageOf(permissionSchema, 'PermissionPage')) },
+    ...problems(400, 401, 403, 503),
+  },
+});
+
+const decisionSchema = z
+  .strictObject({
+    decision: z.enum(['allowed', 'denied']),
+    note: text(1_000).optional().openapi({ description: 'The agent is told a denial’s note.' }),
+    arguments: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .openapi({ description: 'Runs instead of what was asked for; only with "allowed".' }),
+  })
+  .refine(({ decision, arguments: edited }) => edited === undefined || decision === 'allowed', {
+    path: ['arguments'],
+    message: 'can only be edited when the call is allowed',
+  })
+  .openapi('Decision');
+
+const decide = createRoute({
+  method: 'post',
+  path: '/v1/permissions/{id}/decision',
+  tags,
+  summary: 'Allow or deny a tool call; the first decision counts',
+  security,
+  request: {
+    params: z.object({ id: idSchema }),
+    body: { required: true, content: json(decisionSchema) },
+  },
+  responses: {
+    200: { description: 'Decided by this request', content: json(permissionSchema) },
+    ...problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+  },
+});
+
+type Permission = z.output<typeof permissionSchema>;
+
+/** The hash that binds edited arguments to this call of this tool, see canonical-hash.ts. */
+async function bindEdited(
+  checks: EditedArguments,
+  { db, businessId }: Person,
+  permission: Permission,
+  agentId: string,
+  edited: Record<string, unknown>,
+): Promise<string> {
+  const { interaction_id: interactionId, call_id: callId, tool_name: toolName } = permission;
+  if (callId === null) throw new FloorwalkerError('arguments_invalid', 'This call can not be edited.');
+  const [schema, definitionHash] = await Promise.all([
+    findStoredSchema(db, agentId, toolName),
+    findDefinitionHash(db, interactionId, callId),
+  ]);
+  if (schema !== undefined) checks.check(schema, edited);
+  return hashToolCall({ businessId, interactionId, callId, toolName, definitionHash, arguments: edited });
+}
+
+export function addPermissionRoutes(api: Api, parts: ApiParts, person: MiddlewareHandler<ApiEnv>): void {
+  const checks = new EditedArguments();
+  for (const route of [list, decide]) guard(api, route, person);
+
+  api.openapi(list, async (context) => {
+    const { status, interaction_id, limit, cursor } = context.req.valid('query');
+    const filter = { status, interactionId: interaction_id };
+    return context.json(await listPermissions(context.get('person').db, filter, { limit, cursor }), 200);
+  });
+
+  api.openapi(decide, async (context) => {
+    const { id } = context.req.valid('param');
+    const { decision, note, arguments: edited } = context.req.valid('json');
+    const approver = context.get('person');
+
+    const permission = await findPermission(approver.db, id);
+    const place = permission && (await findPlace(approver.db, permission.interaction_id));
+    if (permission === undefined || place === undefined) {
+      // Out of this person's sight: the database says whether as "not there" or as "not yours to decide".
+      await decidePermission(approver.db, { permissionId: id, decision });
+      throw new FloorwalkerError('permission_not_found');
+    }
+    const interactionId = permission.interaction_id;
+    const argumentsHash = edited && (await bindEdited(checks, approver, permission, place.agent_id, edited));
+
+    await decidePermission(approver.db, {
+      permissionId: id,
+      decision,
+      note: note ?? null,
+      arguments: edited ?? null,
+      argumentsHash: argumentsHash ?? null,
+    });
+    const log = context.get('log').child({ interactionId, permissionId: id });
+    if (place.room !== null) parts.doorbell.ring(place.room, interactionId, log);
+    parts.metrics.decisions.inc({ decision });
+    log.info({ decision, edited: edited !== undefined }, 'permission decided');
+    const decided = await findPermission(approver.db, id);
+    if (decided === undefined) throw new FloorwalkerError('permission_not_found');
+    return context.json(decided, 200);
+  });
+}

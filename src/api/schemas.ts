@@ -1,0 +1,209 @@
+import { z } from '@hono/zod-openapi';
+
+/** Ids as PostgreSQL takes them; not limited to one UUID version. */
+export const idSchema = z.guid().openapi({ example: '6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11' });
+const timestamp = z.string().openapi({ format: 'date-time', example: '2026-03-01T09:30:00.123456+00:00' });
+const json = z.unknown();
+
+/** PostgreSQL can't store U+0000 in text. */
+export const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !value.includes('\u0000'), 'must not contain the character U+0000');
+
+export const phoneNumberSchema = z
+  .string()
+  .regex(/^\+[1-9]\d{6,14}$/, 'must be in E.164 form: +, country code, number, no spaces')
+  .openapi({ example: '+441632960123' });
+export const channelSchema = z.enum(['chat', 'voice']);
+export const interactionStatusSchema = z.enum(['queued', 'active', 'completed', 'failed']);
+export const permissionStatusSchema = z.enum(['pending', 'allowed', 'denied', 'timeout', 'withdrawn']);
+
+export const problemSchema = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().openapi({ description: 'Stable; see docs/errors.md.' }),
+    remedy: z.string(),
+    request_id: z.string(),
+  })
+  .openapi('Problem');
+
+export const interactionSchema = z
+  .object({
+    id: idSchema,
+    agent_id: idSchema,
+    customer_id: idSchema.nullable(),
+    channel: channelSchema,
+    kind: z.enum(['live', 'rehearsal']),
+    direction: z.string().nullable(),
+    status: interactionStatusSchema,
+    room: z.string().nullable(),
+    phone_number: z.string().nullable(),
+    phone_source: z.enum(['claimed', 'sip', 'verified']).nullable(),
+    called_number: z.string().nullable(),
+    queued_at: timestamp.nullable(),
+    answered_at: timestamp.nullable(),
+    started_at: timestamp.nullable(),
+    ended_at: timestamp.nullable(),
+    duration_seconds: z.number().nullable(),
+    end_reason: z.string().nullable(),
+    control: z.enum(['agent', 'supervisor']),
+    controlled_by: idSchema.nullable(),
+    paused: z.boolean().openapi({ description: 'A tool call waits for a decision.' }),
+    end_requested_at: timestamp.nullable(),
+    supervisor_requested_at: timestamp.nullable(),
+    supervisor_request_reason: z.string().nullable(),
+    disposition: z.string().nullable(),
+    supervisor_notes: z.string().nullable(),
+    rating: z.number().nullable(),
+    rating_comment: z.string().nullable(),
+    created_at: timestamp,
+  })
+  .openapi('Interaction');
+
+export const archiveSchema = z
+  .object({
+    summary: z.string(),
+    summary_source: z.enum(['facts', 'model']),
+    issues: json.openapi({ description: 'A list of {issue, status, priority}.' }),
+    tags: json.openapi({ description: '{topics, sentiment, issues: [{tag, status}]}' }),
+    csat_score: z.number().nullable(),
+    csat_source: z.string().nullable(),
+    resolution_time_seconds: z.number().nullable(),
+    fcr_status: z.boolean().nullable(),
+    metrics_series: json,
+    created_at: timestamp,
+  })
+  .openapi('Archive');
+
+export const metricsSchema = z
+  .object({
+    timestamp,
+    sentiment: z.enum(['good', 'neutral', 'critical']),
+    satisfaction_score: z.number(),
+    feed_text: z.string(),
+  })
+  .openapi('Metrics');
+
+export const permissionSchema = z
+  .object({
+    id: idSchema,
+    interaction_id: idSchema,
+    call_id: z.string().nullable(),
+    tool_name: z.string(),
+    tool_description: z.string().nullable().openapi({ description: 'In the words of the tool’s server.' }),
+    arguments: json.openapi({ description: 'Exactly what would run.' }),
+    status: permissionStatusSchema,
+    requested_at: timestamp,
+    expires_at: timestamp,
+    responded_at: timestamp.nullable(),
+    decided_by: idSchema.nullable(),
+    note: z.string().nullable(),
+    edited_arguments: json.openapi({ description: 'What runs instead, where the approver changed it.' }),
+    escalated_at: timestamp.nullable(),
+  })
+  .openapi('Permission');
+
+export const interactionDetailSchema = interactionSchema
+  .extend({
+    archive: archiveSchema.nullable(),
+    metrics: metricsSchema
+      .nullable()
+      .openapi({ description: 'The newest row while the interaction is open.' }),
+    permissions: z.array(permissionSchema).openapi({ description: 'Those that wait for a decision.' }),
+  })
+  .openapi('InteractionDetail');
+
+export const messageSchema = z
+  .object({
+    seq: z.number(),
+    item_id: z.string(),
+    role: z.enum(['customer', 'agent', 'supervisor', 'system']),
+    content: z.string(),
+    interrupted: z.boolean(),
+    spoken_at: timestamp.nullable(),
+    created_at: timestamp,
+  })
+  .openapi('Message');
+
+export const stepSchema = z
+  .object({
+    id: z.number(),
+    step_id: z.string(),
+    step_type: z.string(),
+    name: z.string().nullable(),
+    input: json,
+    output: json,
+    error: json,
+    duration_ms: z.number().nullable(),
+    model: z.string().nullable(),
+    tokens_input: z.number().nullable(),
+    tokens_output: z.number().nullable(),
+    characters: z.number().nullable(),
+    audio_seconds: z.number().nullable(),
+    happened_at: timestamp,
+  })
+  .openapi('Step');
+
+export const agentSchema = z
+  .object({
+    id: idSchema,
+    name: z.string(),
+    slug: z.string().nullable(),
+    agent_type: channelSchema,
+    status: z.enum(['idle', 'in_call', 'in_chat', 'paused']),
+    public: z.boolean(),
+    language: z.string().nullable(),
+    supervisor_id: idSchema,
+    cover_id: idSchema.nullable(),
+    max_concurrent_interactions: z.number().nullable(),
+    version: z.number(),
+    updated_at: timestamp,
+  })
+  .openapi('Agent');
+
+const figure = z.number().nullable();
+
+export const performanceSchema = z
+  .object({
+    supervisor_id: idSchema,
+    name: z.string(),
+    username: z.string().nullable(),
+    supervisor_type: channelSchema,
+    score: z.number().openapi({ description: '0–100: half CSAT, the rest volume and handle time.' }),
+    total_calls: z.number(),
+    avg_csat: figure,
+    avg_handle_time: figure.openapi({ description: 'Seconds.' }),
+    fcr_percentage: figure,
+  })
+  .openapi('SupervisorPerformance');
+
+export const leaderboardEntrySchema = z
+  .object({
+    rank: z.number(),
+    username: z.string().nullable(),
+    name: z.string(),
+    supervisor_type: channelSchema,
+    score: z.number(),
+    is_me: z.boolean(),
+  })
+  .openapi('LeaderboardEntry');
+
+export const agentPerformanceSchema = z
+  .object({
+    agent_id: idSchema,
+    agent_name: z.string(),
+    total_interactions: z.number(),
+    avg_csat: figure,
+    avg_handle_time: figure.openapi({ description: 'Seconds.' }),
+    fcr_percentage: figure,
+  })
+  .openapi('AgentPerformance');
+
+/** A page and how to ask for the next one; `null` when there is none. */
+export const pageOf = <T extends z.ZodType>(item: T, name: string) =>
+  z.object({ data: z.array(item), next_cursor: z.string().nullable() }).openapi(name);
