@@ -36,7 +36,7 @@ export interface PostgresOptions {
   /** Written into the command line, for example `fsync: 'off'` where nothing needs to survive. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly logFile?: string;
-  /** `dataDir` is removed when it stops, also when we die without stopping it: for tests. */
+  /** `dataDir`, which must exist, is removed when it stops, also when we die without stopping it: for tests. */
   readonly temporary?: boolean;
 }
 
@@ -168,10 +168,10 @@ function serverArguments(cluster: string, port: number, settings: Readonly<Recor
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
   const account = await unprivilegedAccount();
   const binaries = await prepareBinaries(account);
+  // Whoever runs the server also removes the folder, and so must own it.
+  if (options.temporary && account) await chown(options.dataDir, account.uid, account.gid);
   const parent = await reachableFolder(account, resolve(options.dataDir));
   const cluster = join(parent, 'postgres');
-  // Whoever runs the server also removes the folder, and so must own it.
-  if (options.temporary && account) await chown(parent, account.uid, account.gid);
   const exists = await stat(cluster).then(
     () => true,
     () => false,
