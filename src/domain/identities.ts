@@ -1,0 +1,37 @@
+/** Names under which the parties of an interaction appear in its LiveKit room, and the topics they use. */
+
+export const AGENT_NAME = 'floorwalker';
+export const TOPIC_CHAT = 'lk.chat';
+export const TOPIC_ACK = 'floorwalker.ack';
+export const TOPIC_DOORBELL = 'floorwalker.doorbell';
+/** Attribute of a text stream that carries the sender's own id of a message, for acknowledgement. */
+export const ATTRIBUTE_MESSAGE_ID = 'message_id';
+
+export function roomName(interactionId: string): string {
+  return `fw-${interactionId}`;
+}
+
+export function customerIdentity(interactionId: string): string {
+  return `customer-${interactionId}`;
+}
+
+/**
+ * A new generation is a new participant: LiveKit kills a job that joins under the identity of a dead one
+ * that is still in the room, and the claimer can remove its predecessors by name.
+ */
+export function agentIdentity(interactionId: string, generation: number): string {
+  return `agent-${interactionId}-g${generation}`;
+}
+
+export interface AgentIdentity {
+  readonly interactionId: string;
+  readonly generation: number;
+}
+
+const AGENT_IDENTITY = /^agent-([0-9a-f-]{36})-g(\d+)$/;
+
+export function parseAgentIdentity(identity: string): AgentIdentity | undefined {
+  const match = AGENT_IDENTITY.exec(identity);
+  if (!match?.[1] || !match[2]) return undefined;
+  return { interactionId: match[1], generation: Number(match[2]) };
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+const uuid = z.uuid();
+const metadataSchema = z.union([
+  z.object({ interaction_id: uuid }),
+  z.object({
+    agent_id: uuid,
+    phone_number: z.string().optional(),
+    kind: z.enum(['live', 'rehearsal']).optional(),
+  }),
+]);
+
+export type JobMetadata = z.output<typeof metadataSchema>;
+
+/** What a job is for, or why it can't be told. An empty text stands for a call that came in by telephone. */
+export type ParsedMetadata =
+  | { readonly kind: 'interaction'; readonly interactionId: string }
+  | { readonly kind: 'agent'; readonly agentId: string; readonly phoneNumber?: string | undefined }
+  | { readonly kind: 'telephone' }
+  | { readonly kind: 'malformed'; readonly problem: string };
+
+/** Reads the metadata of a LiveKit job: `{"interaction_id": …}` or `{"agent_id": …}`. */
+export function parseJobMetadata(text: string): ParsedMetadata {
+  if (text.trim() === '') return { kind: 'telephone' };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: 'malformed', problem: 'it is not JSON' };
+  }
+  const parsed = metadataSchema.safeParse(value);
+  if (!parsed.success) {
+    return { kind: 'malformed', problem: 'it has neither an interaction_id nor an agent_id that is a UUID' };
+  }
+  if ('interaction_id' in parsed.data) return { kind: 'interaction', interactionId: parsed.data.interaction_id };
+  return { kind: 'agent', agentId: parsed.data.agent_id, phoneNumber: parsed.data.phone_number };
+}

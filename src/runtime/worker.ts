@@ -1,0 +1,154 @@
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { AgentServer, initializeLogger, type JobRequest, ServerOptions } from '@livekit/agents';
+import type { Config } from '../config.ts';
+import { AGENT_NAME, agentIdentity } from '../domain/identities.ts';
+import type { Log } from '../log.ts';
+import { parseJobMetadata } from './job-metadata.ts';
+
+/** How a job's interaction is found and leased; over the database in production. */
+export interface Claims {
+  /** @returns the generation of the lease, or why it can't be had. */
+  claim(interactionId: string, workerId: string): Promise<{ generation: number } | { refused: string }>;
+  /** Makes the row of an interaction that did not begin at the API. @returns its id. */
+  createFor(agentId: string, room: string, phoneNumber: string | undefined): Promise<string>;
+  removePredecessors(room: string, interactionId: string, generation: number): Promise<void>;
+}
+
+export interface WorkerDeps {
+  readonly config: Config;
+  readonly claims: Claims;
+  readonly log: Log;
+}
+
+/** LiveKit asks for the load this often at most; between two answers the cap below is what counts. */
+const JOB_ENTRY = new URL('../job.ts', import.meta.url);
+
+/**
+ * A worker process: registers with LiveKit as `floorwalker` and takes a job for each interaction it can
+ * lease. The cap is strict: load is only sampled every 2.5 s and two jobs can fall between two samples, so
+ * each request is counted when it is answered.
+ */
+export class Worker {
+  readonly id: string;
+  readonly #deps: WorkerDeps;
+  readonly #server: AgentServer;
+  readonly #admitted = new Set<string>();
+  #draining: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(deps: WorkerDeps) {
+    this.#deps = deps;
+    const { config } = deps;
+    this.id = `${hostname()}-${process.pid}`;
+    initializeLogger({ pretty: false, level: config.worker.logLevel });
+    this.#server = new AgentServer(
+      new ServerOptions({
+        agent: fileURLToPath(JOB_ENTRY),
+        agentName: AGENT_NAME,
+        wsURL: config.livekit.url,
+        apiKey: config.livekit.apiKey,
+        apiSecret: config.livekit.apiSecret,
+        requestFunc: (request) => this.#onRequest(request),
+        loadFunc: async () => Math.min(1, this.#active / config.worker.maxInteractions),
+        loadThreshold: 1,
+        numIdleProcesses: config.worker.idleProcesses,
+        initializeProcessTimeout: 60_000,
+        shutdownProcessTimeout: 60_000,
+        drainTimeout: config.figures.drainMs,
+        host: config.worker.host,
+        port: config.worker.port,
+        logLevel: config.worker.logLevel,
+        production: true,
+      }),
+    );
+  }
+
+  get #active(): number {
+    const running = this.#server.activeJobs.map((info) => info.job.id);
+    return new Set([...running, ...this.#admitted]).size;
+  }
+
+  /** Runs until `stop`. Rejects when LiveKit can't be reached for good. */
+  run(): Promise<void> {
+    this.#running ??= this.#server.run();
+    return this.#running;
+  }
+
+  /** Resolves when LiveKit has taken the worker on. */
+  registered(): Promise<void> {
+    return new Promise((resolve) => this.#server.event.once('worker_registered', () => resolve()));
+  }
+
+  /** Takes no new jobs, lets conversations end within the drain time, then stops. Safe to call twice. */
+  async stop(): Promise<void> {
+    this.#draining ??= this.#drain();
+    await this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    const { log, config } = this.#deps;
+    log.info({ interactions: this.#active, drainMs: config.figures.drainMs }, 'worker drains');
+    try {
+      await this.#server.drain(config.figures.drainMs);
+    } catch (err) {
+      log.warn({ err, interactions: this.#active }, 'conversations go on elsewhere: the drain time is over');
+    }
+    await this.#server.close();
+    log.info('worker stopped');
+  }
+
+  async #onRequest(request: JobRequest): Promise<void> {
+    const log = this.#deps.log.child({ job: request.id });
+    if (this.#draining || this.#active >= this.#deps.config.worker.maxInteractions) {
+      log.info({ interactions: this.#active }, 'job refused: the worker is full');
+      await request.reject();
+      return;
+    }
+    this.#admitted.add(request.id);
+    try {
+      await this.#admit(request, log);
+    } catch (err) {
+      log.error({ err }, 'job refused: its interaction could not be claimed');
+      await request.reject();
+    } finally {
+      // From here on the job counts as running, or it never came to be.
+      setTimeout(() => this.#admitted.delete(request.id), 10_000).unref();
+    }
+  }
+
+  async #admit(request: JobRequest, log: Log): Promise<void> {
+    const room = request.room?.name ?? '';
+    const interactionId = await this.#interactionOf(request, room, log);
+    if (interactionId === undefined) {
+      await request.reject();
+      return;
+    }
+    const claimed = await this.#deps.claims.claim(interactionId, this.id);
+    if ('refused' in claimed) {
+      log.info({ interaction: interactionId, why: claimed.refused }, 'job refused');
+      await request.reject();
+      return;
+    }
+    const { generation } = claimed;
+    await this.#deps.claims.removePredecessors(room, interactionId, generation);
+    log.info({ interaction: interactionId, generation }, 'job taken');
+    await request.accept('Agent', agentIdentity(interactionId, generation));
+  }
+
+  async #interactionOf(request: JobRequest, room: string, log: Log): Promise<string | undefined> {
+    const metadata = parseJobMetadata(request.job.metadata);
+    switch (metadata.kind) {
+      case 'interaction':
+        return metadata.interactionId;
+      case 'agent':
+        return this.#deps.claims.createFor(metadata.agentId, room, metadata.phoneNumber);
+      case 'telephone':
+        log.error('job refused: it names no interaction and no agent, and telephone numbers are not assigned yet');
+        return undefined;
+      case 'malformed':
+        log.error({ problem: metadata.problem }, 'job refused: its metadata can not be read');
+        return undefined;
+    }
+  }
+}

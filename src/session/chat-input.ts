@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import type { Room, TextStreamReader } from '@livekit/rtc-node';
+import { maskCardNumbers } from '../domain/card-numbers.ts';
+import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT } from '../domain/identities.ts';
+import type { Log } from '../log.ts';
+import type { Clock } from './clock.ts';
+import type { StoreResult } from './outbox.ts';
+
+export interface IncomingMessage {
+  readonly id: string;
+  readonly from: 'customer' | 'supervisor';
+  readonly text: string;
+  readonly at: number;
+}
+
+export interface ChatInputDeps {
+  readonly room: Room;
+  /** Who may be heard: the customer, or the supervisor who has control. Anybody else is ignored. */
+  roleOf(identity: string): 'customer' | 'supervisor' | undefined;
+  /** Takes a message into conversation and transcript; resolves when it is stored. Same id: same message. */
+  onMessage(message: IncomingMessage): Promise<StoreResult>;
+  onRejected(identity: string, why: 'unreadable' | 'too_long'): void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** More than anybody types, less than what fills a context or a database row. */
+export const MESSAGE_LIMIT_BYTES = 128 * 1024;
+
+/**
+ * Text that people in the room write to the agent on `lk.chat`. A message is acknowledged when it is stored,
+ * so that a client can send it again until then; the id makes the second copy harmless.
+ */
+export class ChatInput {
+  readonly #deps: ChatInputDeps;
+
+  constructor(deps: ChatInputDeps) {
+    this.#deps = deps;
+  }
+
+  open(): void {
+    // Messages count in the order in which they are complete. Waiting for one that began earlier would let a
+    // stream that its sender never finishes (a page that was closed) hold up everything written after it.
+    this.#deps.room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
+      void this.#read(reader, identity);
+    });
+  }
+
+  close(): void {
+    this.#deps.room.unregisterTextStreamHandler(TOPIC_CHAT);
+  }
+
+  async #read(reader: TextStreamReader, identity: string): Promise<void> {
+    const { clock, log, roleOf, onRejected } = this.#deps;
+    const at = clock.now();
+    try {
+      const text = await readBounded(reader);
+      const from = roleOf(identity);
+      if (!from) return log.debug({ identity }, 'text from somebody who may not write here');
+      if (text === undefined) return onRejected(identity, 'too_long');
+      const clean = maskCardNumbers(withoutControlCharacters(text)).trim();
+      if (clean === '') return onRejected(identity, 'unreadable');
+      const id = messageId(identity, reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID] ?? reader.info.streamId);
+      this.#take({ id: id.stored, from, text: clean, at }, id.sent, identity);
+    } catch (err) {
+      log.warn({ err, identity }, 'text stream could not be read');
+      if (roleOf(identity)) onRejected(identity, 'unreadable');
+    }
+  }
+
+  #take(message: IncomingMessage, sentId: string, identity: string): void {
+    void this.#deps.onMessage(message).then(async (result) => {
+      if (result === 'stored') await this.#acknowledge(sentId, identity);
+    });
+  }
+
+  async #acknowledge(sentId: string, identity: string): Promise<void> {
+    try {
+      const destinationIdentities = [identity];
+      await this.#deps.room.localParticipant?.sendText(sentId, { topic: TOPIC_ACK, destinationIdentities });
+    } catch (err) {
+      // The client sends the message again when it hears nothing, and gets its acknowledgement then.
+      this.#deps.log.debug({ err }, 'acknowledgement could not be sent');
+    }
+  }
+}
+
+/** The text, or undefined when it is longer than the limit; the rest of such a stream is not kept. */
+async function readBounded(reader: TextStreamReader): Promise<string | undefined> {
+  let text = '';
+  let tooLong = false;
+  for await (const part of reader) {
+    if (tooLong) continue;
+    text += part;
+    tooLong = Buffer.byteLength(text) > MESSAGE_LIMIT_BYTES;
+    if (tooLong) text = '';
+  }
+  return tooLong ? undefined : text;
+}
+
+/** Keeps line breaks and tabs; other control characters and lone surrogates can't be stored or shown. */
+function withoutControlCharacters(text: string): string {
+  return text.toWellFormed().replace(/[^\P{Cc}\n\t]/gu, '');
+}
+
+/** An id of the sender's choice must not collide with items of others, nor be longer than a row's key. */
+function messageId(identity: string, sent: string): { sent: string; stored: string } {
+  const plain = /^[\w.:-]{1,64}$/.test(sent) ? sent : createHash('sha256').update(sent).digest('hex');
+  return { sent, stored: `${identity.split('-')[0] ?? 'participant'}:${plain}` };
+}

@@ -1,0 +1,49 @@
+import type { StoredToolCall } from '../tools/ledger-types.ts';
+import type { AgentToolRow } from '../tools/types.ts';
+import type { Speaker } from './conversation.ts';
+import type { RecordKey } from './outbox.ts';
+import type { Vocabulary } from './wrap-up.ts';
+
+export type PhoneSource = 'claimed' | 'sip' | 'verified';
+
+/**
+ * An interaction as its session begins: what `claim_interaction` gave, in the session's own terms. The agent
+ * is the snapshot that the interaction began with, so that an edit never changes a conversation halfway.
+ */
+export interface Claim extends RecordKey {
+  readonly workerId: string;
+  /** An earlier generation has held this interaction: the customer was in the middle of a conversation. */
+  readonly recovered: boolean;
+  readonly channel: 'voice' | 'chat';
+  readonly room: string;
+  /** Identity under which the customer is in the room. */
+  readonly customerIdentity: string;
+  readonly customerId: string | null;
+  readonly customerName: string | null;
+  readonly phoneNumber: string | null;
+  readonly phoneSource: PhoneSource | null;
+  readonly business: {
+    readonly id: string;
+    readonly name: string;
+    readonly timeZone: string;
+    readonly vocabulary: Vocabulary;
+  };
+  readonly agent: {
+    readonly id: string;
+    readonly name: string;
+    readonly systemPrompt: string;
+    readonly greeting: string | null;
+    readonly language: string;
+    readonly model_settings: unknown;
+    readonly voice_settings: unknown;
+  };
+  readonly tools: readonly AgentToolRow[];
+  readonly messages: readonly {
+    readonly id: string;
+    readonly role: Speaker;
+    readonly text: string;
+    readonly interrupted: boolean;
+    readonly at: number;
+  }[];
+  readonly calls: readonly (StoredToolCall & { readonly at: number })[];
+}

@@ -1,0 +1,179 @@
+import { llm } from '@livekit/agents';
+
+export type Speaker = 'customer' | 'agent' | 'supervisor' | 'system';
+
+export interface SaidItem {
+  readonly kind: 'said';
+  readonly id: string;
+  readonly role: Speaker;
+  text: string;
+  interrupted: boolean;
+  readonly at: number;
+}
+
+/** A tool call of the model. `output` is there once the ledger has settled it, and then never changes. */
+export interface CallItem {
+  readonly kind: 'call';
+  readonly callId: string;
+  readonly toolName: string;
+  readonly rawArguments: string;
+  /** Calls of one step of the model share it; the provider wants them in one message. */
+  readonly stepId: string;
+  readonly at: number;
+  output?: string;
+  isError?: boolean;
+}
+
+/** Something the model must know and the customer must not see: a whisper, a remark of the runtime. */
+export interface NoteItem {
+  readonly kind: 'note';
+  readonly id: string;
+  readonly text: string;
+  readonly at: number;
+}
+
+export type ConversationItem = SaidItem | CallItem | NoteItem;
+
+/** What the model is told in place of an output that is not there yet. */
+export type PendingText = (call: CallItem) => string;
+
+/** Longest part of one message that the model is shown; the transcript keeps all of it. */
+const MODEL_MESSAGE_LIMIT = 8_000;
+/** Newest items that are part of a request; older ones are in the transcript only. */
+const MODEL_ITEM_LIMIT = 200;
+
+/**
+ * The conversation as this runtime knows it, and the only source of what a model is asked.
+ *
+ * The framework keeps a history of its own, which drops what is said while a tool waits; every request is
+ * therefore built from here (see `toChatContext`).
+ */
+export class Conversation {
+  readonly #items: ConversationItem[] = [];
+  readonly #said = new Map<string, SaidItem>();
+  readonly #calls = new Map<string, CallItem>();
+
+  get items(): readonly ConversationItem[] {
+    return this.#items;
+  }
+
+  has(id: string): boolean {
+    return this.#said.has(id);
+  }
+
+  /** Adds what somebody said; a second time with the same id replaces the text (a cut or a longer version). */
+  say(item: Omit<SaidItem, 'kind' | 'interrupted'> & { interrupted?: boolean }): void {
+    const known = this.#said.get(item.id);
+    if (known) {
+      known.text = item.text;
+      known.interrupted = item.interrupted ?? known.interrupted;
+      return;
+    }
+    const said: SaidItem = { kind: 'said', interrupted: false, ...item };
+    this.#said.set(said.id, said);
+    this.#insert(said);
+  }
+
+  call(item: Omit<CallItem, 'kind'>): void {
+    if (this.#calls.has(item.callId)) return;
+    const call: CallItem = { kind: 'call', ...item };
+    this.#calls.set(call.callId, call);
+    this.#insert(call);
+  }
+
+  /** Records the one output of a call. False when it had one already. */
+  settle(callId: string, output: string, isError: boolean): boolean {
+    const call = this.#calls.get(callId);
+    if (!call || call.output !== undefined) return false;
+    call.output = output;
+    call.isError = isError;
+    return true;
+  }
+
+  note(id: string, text: string, at: number): void {
+    this.#insert({ kind: 'note', id, text, at });
+  }
+
+  openCalls(): CallItem[] {
+    return [...this.#calls.values()].filter((call) => call.output === undefined);
+  }
+
+  /** True while calls of the same step as `callId` have no output yet. */
+  stepIsOpen(callId: string): boolean {
+    const stepId = this.#calls.get(callId)?.stepId;
+    return this.openCalls().some((call) => call.stepId === stepId);
+  }
+
+  /** Steps of tool calls since the customer last said something; bounds a model that calls tools for ever. */
+  toolStepsInTurn(): number {
+    const steps = new Set<string>();
+    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
+      const item = this.#items[index];
+      if (item?.kind === 'said' && item.role === 'customer') break;
+      if (item?.kind === 'call') steps.add(item.stepId);
+    }
+    return steps.size;
+  }
+
+  /** What customer and agent (or supervisor) said to one another, for scoring and the feed. */
+  turns(): { role: 'customer' | 'agent'; text: string }[] {
+    return this.#items.flatMap((item) => {
+      if (item.kind !== 'said' || item.role === 'system' || item.text === '') return [];
+      return [{ role: item.role === 'customer' ? ('customer' as const) : ('agent' as const), text: item.text }];
+    });
+  }
+
+  lastSaid(role: Speaker): SaidItem | undefined {
+    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
+      const item = this.#items[index];
+      if (item?.kind === 'said' && item.role === role) return item;
+    }
+    return undefined;
+  }
+
+  /**
+   * The request to the model: the system prompt, then the newest items in the order in which they happened.
+   *
+   * @param speculative a customer's turn that is not final yet (preemptive generation); left out when it is
+   *   already part of the conversation.
+   */
+  toChatContext(systemPrompt: string, pending: PendingText, speculative?: llm.ChatMessage): llm.ChatContext {
+    const items: llm.ChatItem[] = [llm.ChatMessage.create({ role: 'system', content: systemPrompt })];
+    for (const item of this.#items.slice(-MODEL_ITEM_LIMIT)) items.push(...toChatItems(item, pending));
+    if (speculative && !this.#said.has(speculative.id)) items.push(speculative);
+    return new llm.ChatContext(items);
+  }
+
+  /** Keeps the order of happening; what carries the same time stays in the order in which it arrived. */
+  #insert(item: ConversationItem): void {
+    let index = this.#items.length;
+    while (index > 0 && (this.#items[index - 1]?.at ?? 0) > item.at) index -= 1;
+    this.#items.splice(index, 0, item);
+  }
+}
+
+function toChatItems(item: ConversationItem, pending: PendingText): llm.ChatItem[] {
+  if (item.kind === 'note') {
+    return [llm.ChatMessage.create({ id: item.id, role: 'system', content: item.text, createdAt: item.at })];
+  }
+  if (item.kind === 'call') {
+    const output = item.output ?? pending(item);
+    const { callId, toolName: name, stepId: groupId, at: createdAt } = item;
+    return [
+      llm.FunctionCall.create({ callId, name, args: item.rawArguments, groupId, createdAt }),
+      llm.FunctionCallOutput.create({ callId, name, output, isError: item.isError ?? false, createdAt }),
+    ];
+  }
+  if (item.text === '') return [];
+  const role = item.role === 'customer' ? ('user' as const) : ('assistant' as const);
+  return [llm.ChatMessage.create({ id: item.id, role, content: modelText(item), createdAt: item.at })];
+}
+
+function modelText(item: SaidItem): string {
+  const text =
+    item.text.length > MODEL_MESSAGE_LIMIT
+      ? `${item.text.slice(0, MODEL_MESSAGE_LIMIT)}\n[The rest of this message, ${item.text.length - MODEL_MESSAGE_LIMIT} characters, was left out.]`
+      : item.text;
+  if (item.role === 'supervisor') return `[Said by a human colleague who had taken over] ${text}`;
+  return text;
+}

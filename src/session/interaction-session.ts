@@ -1,0 +1,371 @@
+import { llm, voice } from '@livekit/agents';
+import { DisconnectReason, type Room, RoomEvent } from '@livekit/rtc-node';
+import type { OpeningFacts } from '../definitions/opening.ts';
+import { renderGreeting, renderSystemPrompt } from '../definitions/opening.ts';
+import type { PromptBook } from '../definitions/prompts.ts';
+import { TOPIC_DOORBELL } from '../domain/identities.ts';
+import type { Log } from '../log.ts';
+import { ChatInput, type IncomingMessage } from './chat-input.ts';
+import type { Claim } from './claim.ts';
+import { within } from './clock.ts';
+import { Conversation } from './conversation.ts';
+import { CustomerProfile } from './customer-profile.ts';
+import { type Ended, finishInteraction } from './finish.ts';
+import { sendHistory } from './history.ts';
+import { createMedia, type Media } from './media.ts';
+import type { StoreResult } from './outbox.ts';
+import { Presence } from './presence.ts';
+import { Recorder, traceError } from './recorder.ts';
+import { Replies } from './replies.ts';
+import type { SessionNews, SessionServices } from './services.ts';
+import { SessionTools } from './session-tools.ts';
+import { type ModelRequest, SpeakingAgent } from './speaking-agent.ts';
+import { traceUsage } from './usage-trace.ts';
+import { Watch } from './watch.ts';
+
+/** `ended`: archived here. `left`: another worker has it, or will take it up. */
+export type SessionOutcome = ({ readonly kind: 'ended' } & Ended) | { readonly kind: 'left'; readonly why: string };
+
+/** How long an utterance may still be going on before an interaction ends all the same. */
+const LAST_WORDS_MS = 15_000;
+/** How long a request to the model waits for tool servers that have not listed their tools yet. */
+const TOOLS_WAIT_MS = 3_000;
+
+/**
+ * One interaction from its claim to its archive. An object, not a process: it keeps nothing in modules and
+ * takes everything it shares from `services`, so that one or many of them run in a process.
+ */
+export class InteractionSession {
+  /** Settles once, when the session has left the room and everything it knows is stored. */
+  readonly outcome: Promise<SessionOutcome>;
+
+  readonly #claim: Claim;
+  readonly #services: SessionServices;
+  readonly #room: Room;
+  readonly #log: Log;
+  readonly #prompts: PromptBook;
+  readonly #conversation = new Conversation();
+  readonly #recorder: Recorder;
+  readonly #profile: CustomerProfile;
+  readonly #openedAt: Date;
+  #media!: Media;
+  #replies!: Replies;
+  #tools!: SessionTools;
+  #watch!: Watch;
+  #chat!: ChatInput;
+  #presence!: Presence;
+  #releaseLease: () => void = () => {};
+  #resolve!: (outcome: SessionOutcome) => void;
+  #leaving = false;
+  #greeted = false;
+  #started = false;
+
+  constructor(claim: Claim, room: Room, services: SessionServices) {
+    this.#claim = claim;
+    this.#room = room;
+    this.#services = services;
+    this.#log = services.log.child({ interaction: claim.interactionId, generation: claim.generation });
+    this.#prompts = services.prompts.forLanguage(claim.agent.language).book;
+    this.#profile = new CustomerProfile(claim);
+    this.#openedAt = new Date(services.clock.now());
+    this.#recorder = new Recorder({
+      key: claim,
+      conversation: this.#conversation,
+      outbox: services.outbox,
+      clock: services.clock,
+    });
+    this.outcome = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Begins in a room that is connected. On an error the session has left and the lease is given back. */
+  async start(): Promise<void> {
+    const { leases } = this.#services;
+    this.#releaseLease = leases.keep(this.#claim, {
+      onPolled: (news) => this.#onNews(news),
+      onLost: () => void this.leave('another worker holds the interaction'),
+    });
+    try {
+      this.#restore();
+      this.#media = await createMedia(this.#claim, this.#room, this.#services);
+      this.#assemble();
+      this.#media.roomIo.start();
+      await this.#media.session.start({ agent: this.#createAgent(), record: false });
+      this.#listen();
+      this.#started = true;
+      this.#recorder.step('joined', { output: { recovered: this.#claim.recovered } });
+    } catch (error) {
+      this.#recorder.step('join_failed', { error: traceError(error) });
+      await this.leave('the session could not start');
+      throw error;
+    }
+  }
+
+  /** Ends the interaction: last words, archive, then everything that may fail. Safe to call twice. */
+  async end(status: Ended['status'], reason: string, lastWords?: string): Promise<void> {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    const { clock } = this.#services;
+    this.#replies.conclude();
+    if (!this.#presence.present) this.#replies.hush();
+    if (lastWords) await within(clock, LAST_WORDS_MS, this.#replies.say(lastWords));
+    await within(clock, LAST_WORDS_MS, this.#replies.idle());
+    await this.#stopTalking(reason);
+    await finishInteraction({
+      claim: this.#claim,
+      services: this.#services,
+      conversation: this.#conversation,
+      prompts: this.#prompts,
+      model: this.#media.model,
+      log: this.#log,
+      ended: { status, reason },
+      closeRoom: () => this.#closeRoom(true),
+    });
+    this.#releaseLease();
+    await this.#tools.closeServers();
+    this.#log.info({ status, reason }, 'interaction ended');
+    this.#resolve({ kind: 'ended', status, reason });
+  }
+
+  /** Leaves without ending: what is known is stored and another worker may go on. Safe to call twice. */
+  async leave(why: string): Promise<void> {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.#replies?.hush();
+    this.#watch?.close();
+    this.#presence?.close();
+    if (this.#started) this.#chat.close();
+    const { clock, outbox, interactions } = this.#services;
+    await within(clock, LAST_WORDS_MS, outbox.flushed());
+    await this.#closeRoom(false);
+    this.#releaseLease();
+    await within(clock, LAST_WORDS_MS, interactions.release(this.#claim)).catch((err: unknown) =>
+      this.#log.warn({ err }, 'the lease could not be given back; it runs out by itself'),
+    );
+    await this.#tools?.closeServers();
+    this.#log.info({ why }, 'session left the interaction');
+    this.#resolve({ kind: 'left', why });
+  }
+
+  #restore(): void {
+    for (const { id, role, text, interrupted, at } of this.#claim.messages) {
+      this.#conversation.say({ id, role, text, interrupted, at });
+    }
+    this.#greeted = this.#claim.messages.some((message) => message.role === 'agent');
+  }
+
+  #assemble(): void {
+    const { clock, config, leases, log } = this.#services;
+    const { session } = this.#media;
+    this.#replies = new Replies({
+      session,
+      maySpeak: () => !this.#leaving && this.#started,
+      customerSpeaks: () => session.userState === 'speaking',
+      leaseHolds: () => leases.holds(this.#claim.interactionId),
+      log,
+    });
+    this.#tools = new SessionTools({
+      claim: this.#claim,
+      services: this.#services,
+      prompts: this.#prompts,
+      conversation: this.#conversation,
+      recorder: this.#recorder,
+      profile: this.#profile,
+      replies: this.#replies,
+      isQuiet: () => this.#isQuiet(),
+      onEndRequested: (reason, lastWords) => void this.end('completed', reason, lastWords),
+      onFenced: () => void this.leave('another worker holds the interaction'),
+      log: this.#log,
+    });
+    this.#watch = new Watch({
+      claim: this.#claim,
+      services: this.#services,
+      prompts: this.#prompts,
+      conversation: this.#conversation,
+      replies: this.#replies,
+      tools: this.#tools,
+      session,
+      onSilentCustomer: () => void this.end('completed', 'customer_silent'),
+      log: this.#log,
+    });
+    this.#chat = new ChatInput({
+      room: this.#room,
+      roleOf: (identity) => (identity === this.#claim.customerIdentity ? 'customer' : undefined),
+      onMessage: (message) => this.#onMessage(message),
+      onRejected: (_identity, why) => this.#onRejected(why),
+      clock,
+      log: this.#log,
+    });
+    this.#presence = new Presence({
+      room: this.#room,
+      customerIdentity: this.#claim.customerIdentity,
+      joinMs: config.figures.joinTimeoutMs,
+      rejoinMs: this.#claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs,
+      onJoined: (first) => this.#onCustomerJoined(first),
+      onLeft: () => this.#recorder.step('customer_left'),
+      onGone: (everCame) => void this.end('completed', everCame || this.#greeted ? 'customer_left' : 'not_joined'),
+      clock,
+    });
+  }
+
+  #createAgent(): SpeakingAgent {
+    const { clock, config } = this.#services;
+    return new SpeakingAgent({
+      buildRequest: (speculative) => this.#buildRequest(speculative),
+      onToolCall: (call) => this.#tools.request(call),
+      onCustomerTurn: (message) => this.#onCustomerTurn(message),
+      onModelFailure: ({ attempt, error, final }) => {
+        this.#log.warn({ err: error, attempt, final }, 'the model did not answer');
+        this.#recorder.step('model_failure', { output: { attempt, final }, error: traceError(error) });
+      },
+      apology: () => this.#prompts.render('unavailable_apology', {}, { channel: this.#claim.channel }),
+      firstTokenTimeoutMs: config.figures.modelTimeoutMs,
+      clock,
+      log: this.#log,
+    });
+  }
+
+  #listen(): void {
+    const { session } = this.#media;
+    session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => this.#onSpoken(item));
+    session.on(voice.AgentSessionEventTypes.Error, ({ error }) =>
+      this.#recorder.step('media_error', { error: traceError(error) }),
+    );
+    traceUsage(session, this.#recorder);
+    this.#room.on(RoomEvent.Disconnected, this.#onDisconnected);
+    this.#room.on(RoomEvent.DataReceived, this.#onData);
+    this.#chat.open();
+    this.#watch.start();
+    this.#presence.start();
+    this.#tools.resumeOpenCalls();
+  }
+
+  async #buildRequest(speculative: llm.ChatMessage | undefined): Promise<ModelRequest> {
+    await within(this.#services.clock, TOOLS_WAIT_MS, this.#tools.ready);
+    this.#replies.answered();
+    const { text, problems } = renderSystemPrompt(this.#prompts, this.#facts());
+    if (problems.length > 0) this.#log.warn({ problems }, 'the agent’s prompt has parts that can not be filled');
+    const chatCtx = this.#conversation.toChatContext(text, (call) => this.#tools.pendingText(call), speculative);
+    const note = this.#tools.waitingNote();
+    if (note) chatCtx.items.push(llm.ChatMessage.create({ role: 'system', content: note }));
+    return { chatCtx, ...this.#tools.offered() };
+  }
+
+  #facts(): OpeningFacts {
+    const { agent, business, channel } = this.#claim;
+    const { name, phoneNumber, phoneSource } = this.#profile;
+    return { agent, business, channel, customer: { name, phoneNumber, phoneSource }, now: this.#openedAt };
+  }
+
+  #onCustomerJoined(first: boolean): void {
+    const identity = this.#claim.customerIdentity;
+    this.#recorder.step('customer_joined', { output: { again: !first || this.#claim.recovered } });
+    if (this.#conversation.items.length > 0) {
+      sendHistory(this.#room, this.#conversation, identity).catch((err: unknown) =>
+        this.#log.debug({ err }, 'the history could not be sent'),
+      );
+    }
+    if (!this.#greeted) {
+      this.#greeted = true;
+      void this.#replies.say(renderGreeting(this.#prompts, this.#facts()).text);
+    } else if (first && this.#claim.recovered) {
+      void this.#replies.say(this.#prompts.render('recovery_apology', {}, { channel: this.#claim.channel }));
+      this.#owe();
+    }
+  }
+
+  /** After a recovery the customer's last words may still be without an answer. */
+  #owe(): void {
+    const last = this.#conversation.turns().at(-1);
+    if (last?.role === 'customer') this.#replies.request();
+  }
+
+  async #onMessage(message: IncomingMessage): Promise<StoreResult> {
+    const known = this.#conversation.has(message.id);
+    const stored = this.#recorder.said({ ...message, role: message.from });
+    if (!known) {
+      this.#watch.customerHeard();
+      this.#replies.request({ restart: true });
+    }
+    return stored;
+  }
+
+  #onRejected(why: 'unreadable' | 'too_long'): void {
+    this.#recorder.step('message_rejected', { output: { why } });
+    const words =
+      why === 'too_long'
+        ? this.#prompts.render('message_too_long', { limit: '128 kB' })
+        : this.#prompts.render('message_unreadable', {});
+    void this.#replies.say(words);
+  }
+
+  #onCustomerTurn(message: llm.ChatMessage): boolean {
+    const text = message.textContent ?? '';
+    if (text.trim() !== '') {
+      const { id, createdAt: at } = message;
+      void this.#recorder.said({ id, role: 'customer', text, at });
+      this.#watch.customerHeard();
+    }
+    return !this.#leaving;
+  }
+
+  #onSpoken(item: llm.ChatMessage | llm.AgentHandoffItem): void {
+    if (item.type !== 'message' || item.role !== 'assistant') return;
+    const { id, createdAt: at, interrupted } = item;
+    const text = item.textContent ?? '';
+    if (text !== '') void this.#recorder.said({ id, role: 'agent', text, at, interrupted });
+    this.#watch.agentSpoke();
+  }
+
+  #onNews(news: SessionNews): void {
+    if (this.#leaving || !this.#started) return;
+    this.#tools.permissionsChanged(news.permissions);
+    if (news.status === 'completed' || news.status === 'failed') {
+      void this.leave('the interaction was ended elsewhere');
+    } else if (news.end_requested_reason !== null) {
+      void this.end('completed', news.end_requested_reason);
+    } else {
+      this.#replies.nudge();
+    }
+  }
+
+  readonly #onData = (_payload: Uint8Array, from: { identity: string } | undefined, _kind: unknown, topic?: string) => {
+    // A bell of the server has no sender; whoever else rings it is not listened to.
+    if (topic === TOPIC_DOORBELL && from === undefined) this.#services.leases.ring();
+  };
+
+  readonly #onDisconnected = (reason: DisconnectReason): void => {
+    if (this.#leaving) return;
+    const deleted = reason === DisconnectReason.ROOM_DELETED;
+    if (deleted) void this.end('completed', 'room_closed');
+    else void this.leave(`the room was lost (${DisconnectReason[reason] ?? reason})`);
+  };
+
+  #isQuiet(): boolean {
+    return !this.#replies.speaking && this.#media.session.userState !== 'speaking';
+  }
+
+  async #stopTalking(reason: string): Promise<void> {
+    this.#watch.close();
+    this.#presence.close();
+    this.#chat.close();
+    await this.#tools.stop(reason);
+    this.#replies.close();
+  }
+
+  async #closeRoom(deleteIt: boolean): Promise<void> {
+    this.#room.off(RoomEvent.Disconnected, this.#onDisconnected);
+    this.#room.off(RoomEvent.DataReceived, this.#onData);
+    const { clock, rooms } = this.#services;
+    const close = async (): Promise<void> => {
+      await this.#media?.session.close();
+      await this.#media?.roomIo.close();
+      if (deleteIt) await rooms.deleteRoom(this.#claim.room);
+      await this.#room.disconnect();
+    };
+    await within(clock, LAST_WORDS_MS, close()).catch((err: unknown) =>
+      this.#log.debug({ err }, 'the room was closed already'),
+    );
+  }
+}

@@ -1,0 +1,158 @@
+import type { Log } from '../log.ts';
+import type { Clock } from './clock.ts';
+import type { RecordKey } from './outbox.ts';
+
+/** What a poll says of one interaction; the database is asked once for all interactions of the process. */
+export interface PolledSession {
+  readonly interaction_id: string;
+  /** False when another generation holds the interaction: this session must fall silent and leave. */
+  readonly held: boolean;
+}
+
+export interface LeaseKeeperDeps<Polled extends PolledSession> {
+  poll(leases: RecordKey[]): Promise<Polled[]>;
+  heartbeat(leases: RecordKey[]): Promise<PolledSession[]>;
+  readonly pollMs: number;
+  readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Held<Polled> {
+  readonly key: RecordKey;
+  readonly onPolled: (row: Polled) => void;
+  readonly onLost: () => void;
+  confirmedAt: number;
+  lost: boolean;
+}
+
+/**
+ * Keeps the leases of a process's sessions and asks for news of them: one heartbeat and one poll for all of
+ * them. A doorbell only brings the next poll forward, so that a lost or a forged one changes nothing.
+ */
+export class LeaseKeeper<Polled extends PolledSession> {
+  readonly #deps: LeaseKeeperDeps<Polled>;
+  readonly #held = new Map<string, Held<Polled>>();
+  #cancelPoll: (() => void) | undefined;
+  #cancelBeat: (() => void) | undefined;
+  #polling: Promise<void> | undefined;
+  #rungWhilePolling = false;
+  #stopped = true;
+  #failing = false;
+
+  constructor(deps: LeaseKeeperDeps<Polled>) {
+    this.#deps = deps;
+  }
+
+  /** Registers a claimed interaction; the returned function lets go of it. */
+  keep(key: RecordKey, handlers: { onPolled(row: Polled): void; onLost(): void }): () => void {
+    const confirmedAt = this.#deps.clock.now();
+    this.#held.set(key.interactionId, { key, ...handlers, confirmedAt, lost: false });
+    this.#start();
+    return () => {
+      if (this.#held.get(key.interactionId)?.key === key) this.#held.delete(key.interactionId);
+      if (this.#held.size === 0) this.#stop();
+    };
+  }
+
+  /**
+   * True while nobody else can have claimed the interaction. While the database can't be reached nobody can,
+   * so a missing heartbeat alone does not end a conversation; a process that was stopped and wakes up finds
+   * its confirmation too old, and is silent until the next answer.
+   */
+  holds(interactionId: string): boolean {
+    const held = this.#held.get(interactionId);
+    if (!held || held.lost) return false;
+    return this.#failing || this.#deps.clock.now() - held.confirmedAt < this.#deps.leaseMs;
+  }
+
+  /** Somebody rang: asks at once, and once more when a poll is already on its way. */
+  ring(): void {
+    if (this.#stopped) return;
+    if (this.#polling) {
+      this.#rungWhilePolling = true;
+      return;
+    }
+    this.#cancelPoll?.();
+    void this.#poll();
+  }
+
+  /** One poll now; resolves when its news has been delivered. */
+  async refresh(): Promise<void> {
+    await (this.#polling ?? this.#poll());
+  }
+
+  #start(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#schedulePoll();
+    this.#scheduleBeat();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#cancelPoll?.();
+    this.#cancelBeat?.();
+  }
+
+  #schedulePoll(): void {
+    this.#cancelPoll?.();
+    if (!this.#stopped) this.#cancelPoll = this.#deps.clock.after(this.#deps.pollMs, () => void this.#poll());
+  }
+
+  #scheduleBeat(): void {
+    this.#cancelBeat?.();
+    if (!this.#stopped) {
+      this.#cancelBeat = this.#deps.clock.after(this.#deps.heartbeatMs, () => void this.#beat());
+    }
+  }
+
+  #poll(): Promise<void> {
+    this.#polling ??= this.#ask(this.#deps.poll, (held, row) => held.onPolled(row)).finally(() => {
+      this.#polling = undefined;
+      if (this.#rungWhilePolling) {
+        this.#rungWhilePolling = false;
+        void this.#poll();
+      } else {
+        this.#schedulePoll();
+      }
+    });
+    return this.#polling;
+  }
+
+  async #beat(): Promise<void> {
+    const askedAt = this.#deps.clock.now();
+    await this.#ask(this.#deps.heartbeat, (held) => {
+      held.confirmedAt = askedAt;
+    });
+    this.#scheduleBeat();
+  }
+
+  async #ask<Row extends PolledSession>(
+    query: (leases: RecordKey[]) => Promise<Row[]>,
+    deliver: (held: Held<Polled>, row: Row) => void,
+  ): Promise<void> {
+    const keys = [...this.#held.values()].map((held) => held.key);
+    if (keys.length === 0) return;
+    try {
+      const rows = await query(keys);
+      this.#failing = false;
+      for (const row of rows) this.#deliver(row, deliver);
+    } catch (err) {
+      if (!this.#failing) this.#deps.log.warn({ err, sessions: keys.length }, 'the database can not be asked for news');
+      this.#failing = true;
+    }
+  }
+
+  #deliver<Row extends PolledSession>(row: Row, deliver: (held: Held<Polled>, row: Row) => void): void {
+    const held = this.#held.get(row.interaction_id);
+    if (!held || held.lost) return;
+    if (row.held) {
+      deliver(held, row);
+      return;
+    }
+    held.lost = true;
+    held.onLost();
+  }
+}

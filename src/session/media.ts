@@ -1,0 +1,58 @@
+import type { llm } from '@livekit/agents';
+import { voice } from '@livekit/agents';
+import type { Room } from '@livekit/rtc-node';
+import type { Claim } from './claim.ts';
+import { createLlm, createSpeech, readSettings, TURN_TIMING } from './models.ts';
+import type { SessionServices } from './services.ts';
+
+export interface Media {
+  readonly session: voice.AgentSession;
+  readonly roomIo: voice.RoomIO;
+  readonly model: llm.LLM;
+}
+
+/** The framework closes a session after three failed requests; a conversation goes on with an apology instead. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The framework's session and its link to the room, for the channel: a chat loads nothing of voice.
+ *
+ * `AgentSession.start` must never get the room: it would open a control channel through which the customer
+ * can read the prompt and put words in. RoomIO is linked by hand, to the customer and nobody else.
+ */
+export async function createMedia(claim: Claim, room: Room, services: SessionServices): Promise<Media> {
+  const { config, log } = services;
+  const settings = readSettings(claim.agent, (column, problem) =>
+    log.warn({ column, problem }, 'a setting of the agent can not be read; its default is used'),
+  );
+  const model = createLlm(config.llm, settings.model);
+  const voiceCall = claim.channel === 'voice';
+  const speech = voiceCall ? createSpeech(config.speech, settings.voice, claim.agent.language) : undefined;
+  const session = new voice.AgentSession({
+    llm: model,
+    vad: voiceCall ? await services.loadVad() : null,
+    ...(speech ? { stt: speech.stt, tts: speech.tts } : {}),
+    userAwayTimeout: null,
+    aecWarmupDuration: null,
+    // Tool steps are counted by the session itself; to the framework each of them is an utterance of its own.
+    maxToolSteps: 1,
+    connOptions: {
+      llmConnOptions: { maxRetry: 1, retryIntervalMs: 500, timeoutMs: config.figures.modelTimeoutMs },
+      maxUnrecoverableErrors: NEVER,
+    },
+    turnHandling: {
+      turnDetection: speech?.turnDetection ?? null,
+      endpointing: TURN_TIMING.endpointing,
+      interruption: { enabled: true, mode: 'vad', minDuration: 250, falseInterruptionTimeout: 1_000 },
+      preemptiveGeneration: { enabled: false },
+    },
+  });
+  const roomIo = new voice.RoomIO({
+    agentSession: session,
+    room,
+    participant: claim.customerIdentity,
+    inputOptions: { textEnabled: false, audioEnabled: voiceCall, closeOnDisconnect: false },
+    outputOptions: { audioEnabled: voiceCall, transcriptionEnabled: true, syncTranscription: voiceCall },
+  });
+  return { session, roomIo, model };
+}

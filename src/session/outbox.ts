@@ -1,0 +1,198 @@
+import type { Log } from '../log.ts';
+import type { Clock } from './clock.ts';
+
+/** Where records of one interaction go; the generation fences a session that has lost its lease. */
+export interface RecordKey {
+  readonly interactionId: string;
+  readonly generation: number;
+}
+
+export interface MessageRecord {
+  readonly item_id: string;
+  readonly role: 'customer' | 'agent' | 'supervisor' | 'system';
+  readonly content: string;
+  readonly interrupted?: boolean;
+  /** ISO 8601, when it was said, which may be long before the database could be reached. */
+  readonly spoken_at: string;
+  readonly metadata?: Record<string, unknown>;
+}
+
+export interface StepRecord {
+  readonly step_id: string;
+  readonly step_type: string;
+  readonly name?: string;
+  readonly input?: unknown;
+  readonly output?: unknown;
+  readonly duration_ms?: number;
+  readonly model?: string;
+  readonly tokens_input?: number;
+  readonly tokens_output?: number;
+  readonly characters?: number;
+  readonly audio_seconds?: number;
+  readonly error?: unknown;
+  readonly happened_at: string;
+}
+
+export interface MetricRecord {
+  readonly timestamp: string;
+  readonly sentiment: 'good' | 'neutral' | 'critical';
+  readonly satisfaction_score: number;
+  readonly feed_text: string;
+}
+
+export interface RecordBatch {
+  readonly interaction_id: string;
+  readonly generation: number;
+  readonly messages: MessageRecord[];
+  readonly steps: StepRecord[];
+}
+
+export interface MetricRow extends MetricRecord {
+  readonly interaction_id: string;
+  readonly generation: number;
+}
+
+/** The two writes that the outbox batches; both throw when the database can't be reached. */
+export interface RecordSink {
+  appendRecords(batch: RecordBatch[]): Promise<{ interaction_id: string; stored: boolean; reason?: string | undefined }[]>;
+  recordMetrics(rows: MetricRow[]): Promise<void>;
+}
+
+interface Entry {
+  readonly key: RecordKey;
+  readonly message?: MessageRecord;
+  readonly step?: StepRecord;
+  readonly metric?: MetricRecord;
+  readonly settle: (result: StoreResult) => void;
+}
+
+/** `stale`: another generation holds the interaction. `lost`: the outbox was full or closed. */
+export type StoreResult = 'stored' | 'stale' | 'lost';
+
+export interface OutboxOptions {
+  readonly sink: RecordSink;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Entries kept while the database is away; past it the newest is refused and its session told. */
+  readonly capacity?: number;
+}
+
+const RETRY_MS = [100, 250, 500, 1_000, 2_000, 4_000];
+const BATCH_SIZE = 500;
+
+/**
+ * Everything that sessions of a process write and need not wait for: in order, batched, kept with its
+ * original times while the database is away. What is sent again after a lost answer is recognised by its id.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #capacity: number;
+  #queue: Entry[] = [];
+  #running = false;
+  #failures = 0;
+  #closed = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#capacity = options.capacity ?? 50_000;
+  }
+
+  /** Entries that are not in the database yet. */
+  get depth(): number {
+    return this.#queue.length;
+  }
+
+  message(key: RecordKey, message: MessageRecord): Promise<StoreResult> {
+    return this.#add(key, { message });
+  }
+
+  step(key: RecordKey, step: StepRecord): Promise<StoreResult> {
+    return this.#add(key, { step });
+  }
+
+  metric(key: RecordKey, metric: MetricRecord): Promise<StoreResult> {
+    return this.#add(key, { metric });
+  }
+
+  /** Resolves when everything that was added before is in the database, or can't be any more. */
+  async flushed(): Promise<void> {
+    const last = this.#queue.at(-1);
+    if (!last) return;
+    await this.#add(last.key, {});
+  }
+
+  /** Gives up what is left; for the end of a process after its last flush. */
+  close(): void {
+    this.#closed = true;
+    for (const entry of this.#queue.splice(0)) entry.settle('lost');
+  }
+
+  #add(key: RecordKey, record: Pick<Entry, 'message' | 'step' | 'metric'>): Promise<StoreResult> {
+    if (this.#closed || this.#queue.length >= this.#capacity) return Promise.resolve('lost');
+    return new Promise((settle) => {
+      this.#queue.push({ key, settle, ...record });
+      this.#run();
+    });
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    // What is added in the same turn of the event loop goes in one batch.
+    setImmediate(() => void this.#drain());
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#closed) {
+      const batch = this.#queue.slice(0, BATCH_SIZE);
+      try {
+        const results = await this.#write(batch);
+        this.#failures = 0;
+        this.#queue.splice(0, batch.length);
+        for (const [index, entry] of batch.entries()) entry.settle(results[index] ?? 'stored');
+      } catch (err) {
+        await this.#backOff(err);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #write(batch: Entry[]): Promise<StoreResult[]> {
+    const groups = new Map<string, RecordBatch>();
+    const metrics: MetricRow[] = [];
+    for (const { key, message, step, metric } of batch) {
+      const id = groupId(key);
+      const group = groups.get(id) ?? { ...rowKey(key), messages: [], steps: [] };
+      groups.set(id, group);
+      if (message) group.messages.push(message);
+      if (step) group.steps.push(step);
+      if (metric) metrics.push({ ...rowKey(key), ...metric });
+    }
+    const records = [...groups.values()].filter((group) => group.messages.length + group.steps.length > 0);
+    const answers = records.length > 0 ? await this.#options.sink.appendRecords(records) : [];
+    if (metrics.length > 0) await this.#options.sink.recordMetrics(metrics);
+    const refused = new Set(answers.filter((answer) => !answer.stored).map((answer) => answer.interaction_id));
+    return batch.map(({ key }) => (refused.has(key.interactionId) ? 'stale' : 'stored'));
+  }
+
+  async #backOff(err: unknown): Promise<void> {
+    const delayMs = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 4_000;
+    this.#failures += 1;
+    // The first failure and then one line a minute: an outage must not flood the log as well.
+    if (this.#failures === 1 || this.#failures % 15 === 0) {
+      const { log } = this.#options;
+      log.warn({ err, waiting: this.#queue.length, attempts: this.#failures }, 'records wait for the database');
+    }
+    await new Promise<void>((resolve) => {
+      this.#options.clock.after(delayMs, resolve);
+    });
+  }
+}
+
+function groupId(key: RecordKey): string {
+  return `${key.interactionId}/${key.generation}`;
+}
+
+function rowKey(key: RecordKey): { interaction_id: string; generation: number } {
+  return { interaction_id: key.interactionId, generation: key.generation };
+}

@@ -1,0 +1,126 @@
+import { voice } from '@livekit/agents';
+import type { Log } from '../log.ts';
+
+export interface RepliesDeps {
+  readonly session: voice.AgentSession;
+  /** False while the agent must not speak of its own accord: a human has control, or the interaction ends. */
+  maySpeak(): boolean;
+  /** True while the customer is in the middle of speaking (voice). */
+  customerSpeaks(): boolean;
+  /** The lease still holds; asked before each utterance, because fencing only the writes is too late. */
+  leaseHolds(): boolean;
+  readonly log: Log;
+}
+
+/**
+ * Decides when the agent speaks next. One utterance at a time; whatever needs an answer while one is going
+ * on is answered together afterwards, so that nobody is talked over or answered twice.
+ */
+export class Replies {
+  readonly #deps: RepliesDeps;
+  #owed = false;
+  #closed = false;
+  #concluded = false;
+  /** Utterances that are being said or wait for their turn. */
+  readonly #active = new Map<string, voice.SpeechHandle>();
+  /** The reply of the model among them, and whether any of it has reached the customer. */
+  #reply: voice.SpeechHandle | undefined;
+  #audible = false;
+  #idle: (() => void)[] = [];
+
+  constructor(deps: RepliesDeps) {
+    this.#deps = deps;
+    deps.session.on(voice.AgentSessionEventTypes.SpeechCreated, ({ speechHandle }) => this.#track(speechHandle));
+    deps.session.on(voice.AgentSessionEventTypes.UserStateChanged, () => this.#pump());
+    deps.session.on(voice.AgentSessionEventTypes.AgentStateChanged, ({ newState }) => {
+      if (newState === 'speaking') this.#audible = true;
+      this.#pump();
+    });
+  }
+
+  /** Looks again whether something that is owed can be said now; for conditions that change without an event. */
+  nudge(): void {
+    this.#pump();
+  }
+
+  get speaking(): boolean {
+    return this.#active.size > 0;
+  }
+
+  /** Something needs the agent's words: the customer wrote, or the results that the model asked for are there. */
+  request(options: { restart?: boolean } = {}): void {
+    if (this.#concluded) return;
+    this.#owed = true;
+    // Nothing of the running reply has reached the customer yet: asking again with what came in meanwhile
+    // gives one answer in place of two.
+    if (options.restart && this.#reply && !this.#audible) this.#reply.interrupt();
+    this.#pump();
+  }
+
+  /** The model has been shown everything there is; called when a request to it is built. */
+  answered(): void {
+    this.#owed = false;
+  }
+
+  /** Says fixed words of the runtime. Resolves when they have been said (or cut off). */
+  async say(text: string, options: { allowInterruptions?: boolean; inTranscript?: boolean } = {}): Promise<void> {
+    if (this.#closed || !this.#deps.leaseHolds()) return;
+    const handle = this.#deps.session.say(text, {
+      allowInterruptions: options.allowInterruptions ?? true,
+      addToChatCtx: options.inTranscript ?? true,
+    });
+    await handle.waitForPlayout();
+  }
+
+  /** Resolves when nobody of ours is speaking and nothing is owed. */
+  idle(): Promise<void> {
+    if (!this.speaking && !this.#owed) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Silences the agent at once and keeps it silent until `resume`. */
+  hush(): void {
+    this.#owed = false;
+    void this.#deps.session.interrupt({ force: true });
+  }
+
+  /** No reply of the model any more; fixed words may still be said. */
+  conclude(): void {
+    this.#concluded = true;
+    this.#owed = false;
+    this.#pump();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#owed = false;
+    this.#settleIdle();
+  }
+
+  #track(handle: voice.SpeechHandle): void {
+    this.#active.set(handle.id, handle);
+    handle.addDoneCallback(() => {
+      this.#active.delete(handle.id);
+      if (this.#reply?.id === handle.id) this.#reply = undefined;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    if (this.#owed && !this.speaking && this.#deps.maySpeak() && !this.#deps.customerSpeaks()) {
+      if (!this.#deps.leaseHolds()) return;
+      this.#owed = false;
+      this.#audible = false;
+      this.#reply = this.#deps.session.generateReply({ toolChoice: 'auto' });
+      return;
+    }
+    if (!this.#owed && !this.speaking) this.#settleIdle();
+  }
+
+  #settleIdle(): void {
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+}

@@ -1,0 +1,52 @@
+import type { VAD } from '@livekit/agents';
+import type { RoomServiceClient } from 'livekit-server-sdk';
+import type { Config } from '../config.ts';
+import type { PromptLibrary } from '../definitions/prompts.ts';
+import type { Log } from '../log.ts';
+import type { ConversationScorer } from '../scoring/types.ts';
+import type { PolledPermission, ToolCallStore } from '../tools/ledger-types.ts';
+import type { PhoneSource } from './claim.ts';
+import type { Clock } from './clock.ts';
+import type { LeaseKeeper, PolledSession } from './lease-keeper.ts';
+import type { Outbox, RecordKey } from './outbox.ts';
+import type { WrapUp } from './wrap-up.ts';
+
+/** News of one interaction, from the poll. */
+export interface SessionNews extends PolledSession {
+  readonly status: 'queued' | 'active' | 'completed' | 'failed';
+  readonly control: 'agent' | 'supervisor';
+  readonly end_requested_reason: string | null;
+  readonly permissions: readonly PolledPermission[];
+}
+
+export interface ArchiveFacts {
+  readonly summary: string;
+  readonly facts: unknown;
+  /** True when the interaction had been completed before. */
+  readonly already: boolean;
+}
+
+/** The single changes of an interaction that a session makes and waits for. All throw FloorwalkerError. */
+export interface InteractionStore {
+  setPhoneNumber(key: RecordKey, phoneNumber: string, source: PhoneSource): Promise<{ customerId: string | null }>;
+  requestSupervisor(key: RecordKey, reason: string): Promise<{ supervisorPresent: boolean }>;
+  complete(key: RecordKey, status: 'completed' | 'failed', endReason: string): Promise<ArchiveFacts>;
+  updateArchive(interactionId: string, wrapUp: WrapUp): Promise<void>;
+  release(key: RecordKey): Promise<void>;
+}
+
+/** What all sessions of a process share. Made once when the process starts; sessions never reach around it. */
+export interface SessionServices {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly prompts: PromptLibrary;
+  readonly outbox: Outbox;
+  readonly leases: LeaseKeeper<SessionNews>;
+  readonly interactions: InteractionStore;
+  readonly toolCalls: ToolCallStore;
+  readonly deviceScorer: ConversationScorer;
+  readonly modelScorer?: ConversationScorer | undefined;
+  readonly rooms: RoomServiceClient;
+  loadVad(): Promise<VAD>;
+}

@@ -1,0 +1,235 @@
+import type { PromptBook } from '../definitions/prompts.ts';
+import type { Log } from '../log.ts';
+import { openCatalogue } from '../tools/catalogue.ts';
+import { ToolLedger } from '../tools/ledger.ts';
+import type { PendingCall, PolledPermission } from '../tools/ledger-types.ts';
+import { type BuiltInActions, END_INTERACTION, withBuiltIns } from './built-in-tools.ts';
+import type { Claim } from './claim.ts';
+import type { CallItem, Conversation } from './conversation.ts';
+import type { CustomerProfile } from './customer-profile.ts';
+import { Filler } from './filler.ts';
+import { lateCatalogue } from './late-catalogue.ts';
+import { Pause } from './pause.ts';
+import type { Recorder } from './recorder.ts';
+import type { Replies } from './replies.ts';
+import type { SessionServices } from './services.ts';
+import type { RequestedCall } from './speaking-agent.ts';
+import { ToolLoop } from './tool-loop.ts';
+
+export interface SessionToolsDeps {
+  readonly claim: Claim;
+  readonly services: SessionServices;
+  readonly prompts: PromptBook;
+  readonly conversation: Conversation;
+  readonly recorder: Recorder;
+  readonly profile: CustomerProfile;
+  readonly replies: Replies;
+  isQuiet(): boolean;
+  /** The model ends the conversation; `lastWords` where it did so without a goodbye. */
+  onEndRequested(reason: string, lastWords?: string): void;
+  onFenced(): void;
+  readonly log: Log;
+}
+
+/** Everything of one session that has to do with tools: servers, ledger, the wait for a decision, the trace. */
+export class SessionTools {
+  readonly ready: Promise<void>;
+  readonly #deps: SessionToolsDeps;
+  readonly #ledger: ToolLedger;
+  readonly #loop: ToolLoop;
+  readonly #pause: Pause;
+  readonly #filler: Filler;
+  readonly #closeServers: () => Promise<void>;
+  readonly #running = new Map<string, string>();
+  #supervisorRequested = false;
+
+  constructor(deps: SessionToolsDeps) {
+    this.#deps = deps;
+    const { claim, services, prompts, conversation, recorder, replies, log } = deps;
+    const { clock, config } = services;
+    const opened = openCatalogue([...claim.tools], {
+      config: config.tools,
+      identity: deps.profile,
+      log,
+      onStep: ({ name, input, error, durationMs }) =>
+        recorder.step('tool_trouble', {
+          name,
+          input,
+          error,
+          ...(durationMs === undefined ? {} : { duration_ms: Math.round(durationMs) }),
+        }),
+    });
+    const late = lateCatalogue(opened);
+    const catalogue = withBuiltIns(late, this.#actions());
+    this.ready = late.ready;
+    this.#closeServers = () => late.close();
+    this.#ledger = new ToolLedger({
+      businessId: claim.business.id,
+      interactionId: claim.interactionId,
+      generation: claim.generation,
+      catalogue,
+      store: services.toolCalls,
+      permissionTimeoutSeconds: config.figures.permissionTimeoutMs / 1000,
+      log,
+      clock,
+    });
+    this.#loop = new ToolLoop({
+      ledger: this.#ledger,
+      catalogue,
+      conversation,
+      prompts,
+      // After its goodbye the model has nothing to add.
+      onStepSettled: (outcome) => {
+        if (outcome.toolName !== END_INTERACTION || outcome.isError) replies.request();
+      },
+      clock,
+      log,
+    });
+    const channel = claim.channel;
+    const isQuiet = deps.isQuiet;
+    this.#pause = new Pause({
+      replies,
+      prompts,
+      channel,
+      reassuranceMs: config.figures.reassuranceMs,
+      isQuiet,
+      clock,
+    });
+    this.#filler = new Filler({ replies, prompts, channel, afterMs: config.figures.fillerMs, isQuiet, clock });
+    this.#trace();
+  }
+
+  get pending(): PendingCall[] {
+    return this.#ledger.pending();
+  }
+
+  get runningTool(): string | undefined {
+    return [...this.#running.values()].at(-1);
+  }
+
+  get supervisorRequested(): boolean {
+    return this.#supervisorRequested;
+  }
+
+  request(call: RequestedCall): void {
+    this.#loop.request(call);
+  }
+
+  /** Takes up the calls that an earlier generation left open; finished ones only enter the conversation. */
+  resumeOpenCalls(): void {
+    for (const call of this.#deps.claim.calls) {
+      const rawArguments = JSON.stringify(call.arguments ?? {});
+      this.#loop.resume({
+        callId: call.call_id,
+        toolName: call.tool_name,
+        rawArguments,
+        stepId: `recovered:${call.call_id}`,
+        at: call.at,
+      });
+    }
+  }
+
+  offered(): ReturnType<ToolLoop['offered']> {
+    return this.#loop.offered();
+  }
+
+  pendingText(call: CallItem): string {
+    return this.#loop.pendingText(call);
+  }
+
+  waitingNote(): string | undefined {
+    return this.#loop.waitingNote();
+  }
+
+  permissionsChanged(rows: readonly PolledPermission[]): void {
+    this.#ledger.permissionsChanged(rows);
+  }
+
+  /** Somebody spoke while a decision is awaited: no word of comfort right after it. */
+  touched(): void {
+    this.#pause.touched();
+  }
+
+  /** Withdraws what waits and lets what runs come to its end. */
+  async stop(reason: string): Promise<void> {
+    this.#pause.close();
+    this.#filler.close();
+    await this.#ledger.close(reason);
+  }
+
+  async closeServers(): Promise<void> {
+    await this.#closeServers().catch((err: unknown) => this.#deps.log.warn({ err }, 'a tool server did not close'));
+  }
+
+  #trace(): void {
+    const { recorder } = this.#deps;
+    this.#ledger.on('awaiting', (call) => {
+      recorder.step('awaiting_permission', {
+        id: `${call.callId}:awaiting`,
+        name: call.toolName,
+        input: call.arguments,
+        output: { permission_id: call.permissionId, expires_at: call.expiresAt },
+      });
+      this.#pause.update(this.#ledger.pending().length);
+    });
+    this.#ledger.on('decided', (call, permission) => {
+      recorder.step('decision', {
+        id: `${call.callId}:decision`,
+        name: call.toolName,
+        output: { status: permission.status, note: permission.note ?? null, by: permission.decided_by_name ?? null },
+      });
+      this.#pause.update(this.#ledger.pending().length);
+    });
+    this.#ledger.on('started', ({ callId, toolName, arguments: input, edited }) => {
+      this.#running.set(callId, toolName);
+      this.#filler.started(callId);
+      recorder.step('tool_call', { id: `${callId}:call`, name: toolName, input, output: { edited } });
+    });
+    this.#ledger.on('finished', (outcome, { full }) => {
+      this.#running.delete(outcome.callId);
+      this.#filler.finished(outcome.callId);
+      this.#pause.update(this.#ledger.pending().length);
+      recorder.step('tool_result', {
+        id: `${outcome.callId}:result`,
+        name: outcome.toolName,
+        output: { status: outcome.status, reason: outcome.reason ?? null, result: full ?? outcome.output },
+        duration_ms: outcome.durationMs,
+      });
+    });
+    this.#ledger.on('fenced', () => this.#deps.onFenced());
+  }
+
+  #actions(): BuiltInActions {
+    const { claim, services, profile, recorder, replies, conversation, prompts, onEndRequested } = this.#deps;
+    return {
+      async recordPhoneNumber(phoneNumber) {
+        if (profile.phoneIsVouchedFor) return 'The number was known already and is verified; it stays as it is.';
+        const { customerId } = await services.interactions.setPhoneNumber(claim, phoneNumber, 'claimed');
+        profile.learn(phoneNumber, 'claimed', customerId);
+        return 'Stored. The number is what the customer says; it does not prove who they are.';
+      },
+      requestSupervisor: async (reason) => {
+        const { supervisorPresent } = await services.interactions.requestSupervisor(claim, reason);
+        this.#supervisorRequested = true;
+        recorder.step('handoff', { name: 'request_supervisor', input: { reason }, output: { supervisorPresent } });
+        return supervisorPresent
+          ? 'A supervisor has been called. Tell the customer, and go on helping until one joins.'
+          : 'No supervisor is there right now. Say so honestly: the customer can wait, or leave a phone number to be called back.';
+      },
+      async endInteraction(reason) {
+        // The model's goodbye belongs to the step that called this; the end waits until it has been said.
+        void replies.idle().then(() => {
+          const goodbyeSaid = conversation.turns().at(-1)?.role === 'agent';
+          const values = { business_name: claim.business.name };
+          const lastWords = prompts.render('goodbye', values, { channel: claim.channel });
+          onEndRequested('agent_ended', goodbyeSaid ? undefined : lastWords);
+        });
+        return `The conversation ends now (${reason}). Say nothing more.`;
+      },
+      withdrawRequest: async (reason) => {
+        const count = await this.#ledger.withdraw(null, reason);
+        return count > 0 ? 'The request was withdrawn. Nothing was done.' : 'It was too late: the request had been decided.';
+      },
+    };
+  }
+}

@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { ReadableStream } from 'node:stream/web';
+import { llm, stt, voice } from '@livekit/agents';
+import type { AudioFrame } from '@livekit/rtc-node';
+import { maskCardNumbers } from '../domain/card-numbers.ts';
+import type { Log } from '../log.ts';
+import type { Clock } from './clock.ts';
+
+/** A tool as the model sees it; running it is the ledger's business. */
+export interface OfferedTool {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: Readonly<Record<string, unknown>>;
+}
+
+export interface ModelRequest {
+  readonly chatCtx: llm.ChatContext;
+  readonly tools: readonly OfferedTool[];
+  readonly toolChoice: 'auto' | 'none';
+}
+
+export interface RequestedCall {
+  readonly callId: string;
+  readonly toolName: string;
+  readonly rawArguments: string;
+  readonly stepId: string;
+}
+
+export interface SpeakingAgentDeps {
+  /** Builds what the model is asked; called at the moment of asking, so that nothing said meanwhile is missed. */
+  buildRequest(speculative: llm.ChatMessage | undefined): Promise<ModelRequest>;
+  onToolCall(call: RequestedCall): void;
+  /** The customer's turn by voice is complete; false when the agent must stay silent. */
+  onCustomerTurn(message: llm.ChatMessage): boolean;
+  onModelFailure(failure: { attempt: number; error: unknown; final: boolean }): void;
+  /** Said in the place of a reply that the model could not give. */
+  apology(): string;
+  readonly firstTokenTimeoutMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Every call arrives here whatever its name, so that an unknown tool or broken arguments get their row too. */
+const CALL_TOOL = 'floorwalker_call';
+const ATTEMPTS = 2;
+
+/**
+ * The framework's agent, reduced to hearing and speaking: what the model is asked and what its tool calls
+ * do is decided by the session. A tool call returns to the framework at once and without an output, because
+ * the framework drops or repeats outputs of calls that outlast an interruption; the session asks for the
+ * next reply itself when the ledger has settled the calls.
+ */
+export class SpeakingAgent extends voice.Agent {
+  readonly #deps: SpeakingAgentDeps;
+  readonly #requested = new Map<string, { toolName: string; rawArguments: string }>();
+
+  constructor(deps: SpeakingAgentDeps) {
+    super({
+      instructions: '',
+      tools: [
+        llm.tool({
+          name: CALL_TOOL,
+          description: 'Internal.',
+          parameters: { type: 'object', properties: {} },
+          execute: async (_args, { toolCallId, ctx }) => {
+            const requested = this.#requested.get(toolCallId);
+            this.#requested.delete(toolCallId);
+            if (requested) deps.onToolCall({ callId: toolCallId, stepId: ctx.speechHandle.id, ...requested });
+          },
+        }),
+      ],
+    });
+    this.#deps = deps;
+  }
+
+  override async llmNode(chatCtx: llm.ChatContext): Promise<ReadableStream<llm.ChatChunk | string>> {
+    const last = chatCtx.items.at(-1);
+    const speculative = last?.type === 'message' && last.role === 'user' ? last : undefined;
+    return ReadableStream.from(this.#reply(speculative));
+  }
+
+  override async onUserTurnCompleted(_chatCtx: llm.ChatContext, message: llm.ChatMessage): Promise<void> {
+    if (!this.#deps.onCustomerTurn(message)) throw new voice.StopResponse();
+  }
+
+  /** Card numbers are masked where speech becomes text, before anything keeps, shows or forwards it. */
+  override async sttNode(
+    audio: ReadableStream<AudioFrame>,
+    modelSettings: voice.ModelSettings,
+  ): Promise<ReadableStream<stt.SpeechEvent | string> | null> {
+    const events = await voice.Agent.default.sttNode(this, audio, modelSettings);
+    return events === null ? null : ReadableStream.from(maskEvents(events));
+  }
+
+  async *#reply(speculative: llm.ChatMessage | undefined): AsyncGenerator<llm.ChatChunk | string> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const progress = { began: false };
+      try {
+        for await (const chunk of this.#ask(speculative)) {
+          progress.began = true;
+          yield chunk;
+        }
+        if (progress.began) return;
+        throw new Error('The model answered with neither words nor a tool call.');
+      } catch (error) {
+        // What was said can't be taken back: a reply that broke off in the middle is not asked for again.
+        const final = progress.began || attempt === ATTEMPTS;
+        this.#deps.onModelFailure({ attempt, error, final });
+        if (progress.began) return;
+        if (final) yield this.#deps.apology();
+      }
+    }
+  }
+
+  async *#ask(speculative: llm.ChatMessage | undefined): AsyncGenerator<llm.ChatChunk | string> {
+    const model = this.session.llm;
+    if (!(model instanceof llm.LLM)) throw new Error('The session has no chat model.');
+    const request = await this.#deps.buildRequest(speculative);
+    const offered = new llm.ToolContext(request.tools.map(describe));
+    const stream = model.chat({
+      chatCtx: request.chatCtx,
+      ...(request.tools.length > 0 ? { toolCtx: offered, toolChoice: request.toolChoice } : {}),
+      connOptions: this.session.connOptions.llmConnOptions,
+    });
+    // A model that hangs would leave the customer in silence for as long as the provider keeps the line open.
+    const hang = new Error('The model did not begin to answer in time.');
+    let hung = false;
+    const stopWaiting = this.#deps.clock.after(this.#deps.firstTokenTimeoutMs, () => {
+      hung = true;
+      stream.close();
+    });
+    try {
+      for await (const chunk of stream) {
+        const kept = this.#redirectCalls(chunk, request.toolChoice === 'none');
+        if (!kept) continue;
+        if (kept.delta) stopWaiting();
+        yield kept;
+      }
+      if (hung) throw hang;
+    } finally {
+      stopWaiting();
+      stream.close();
+    }
+  }
+
+  /**
+   * Gives each call an id of ours (providers repeat theirs or leave them empty) and the name of the one tool
+   * that the framework knows.
+   */
+  #redirectCalls(chunk: llm.ChatChunk, refuse: boolean): llm.ChatChunk | undefined {
+    const calls = chunk.delta?.toolCalls;
+    if (!chunk.delta || !calls?.length) return chunk.delta?.content || chunk.usage ? chunk : undefined;
+    if (refuse) {
+      this.#deps.log.warn({ tools: calls.map((call) => call.name) }, 'model called a tool although it may not');
+      const { toolCalls: _refused, ...delta } = chunk.delta;
+      return delta.content ? { ...chunk, delta } : undefined;
+    }
+    const toolCalls = calls.map((call) => {
+      const callId = `call_${randomUUID().replaceAll('-', '')}`;
+      this.#requested.set(callId, { toolName: call.name, rawArguments: call.args });
+      return llm.FunctionCall.create({ callId, name: CALL_TOOL, args: '{}' });
+    });
+    return { ...chunk, delta: { ...chunk.delta, toolCalls } };
+  }
+}
+
+function describe(tool: OfferedTool): llm.FunctionTool {
+  return llm.tool({
+    name: tool.name,
+    description: tool.description,
+    parameters: tool.inputSchema,
+    execute: async () => undefined,
+  });
+}
+
+async function* maskEvents(
+  events: AsyncIterable<stt.SpeechEvent | string>,
+): AsyncGenerator<stt.SpeechEvent | string> {
+  for await (const event of events) {
+    if (typeof event !== 'string' && event.alternatives) {
+      for (const alternative of event.alternatives) alternative.text = maskCardNumbers(alternative.text);
+    }
+    yield event;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Log } from '../log.ts';
+import type { PromptBook } from '../definitions/prompts.ts';
+import type { ToolLedger } from '../tools/ledger.ts';
+import type { ToolOutcome } from '../tools/ledger-types.ts';
+import type { ToolCatalogue } from '../tools/types.ts';
+import { WITHDRAW_REQUEST } from './built-in-tools.ts';
+import type { Clock } from './clock.ts';
+import type { CallItem, Conversation } from './conversation.ts';
+import type { OfferedTool, RequestedCall } from './speaking-agent.ts';
+
+export interface ToolLoopDeps {
+  readonly ledger: ToolLedger;
+  readonly catalogue: ToolCatalogue;
+  readonly conversation: Conversation;
+  readonly prompts: PromptBook;
+  /** All calls of a step have their output: the model may go on. */
+  onStepSettled(outcome: ToolOutcome): void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A model that calls tools without end is made to speak after so many steps on one turn of the customer. */
+const MAX_STEPS_A_TURN = 8;
+
+/**
+ * Brings the model's calls to the ledger and their outputs back into the conversation. The ledger runs them;
+ * nothing here waits for the framework, so that neither an interruption nor a long decision can lose one.
+ */
+export class ToolLoop {
+  readonly #deps: ToolLoopDeps;
+
+  constructor(deps: ToolLoopDeps) {
+    this.#deps = deps;
+  }
+
+  request(call: RequestedCall): void {
+    const { conversation, ledger, clock } = this.#deps;
+    conversation.call({ ...call, at: clock.now() });
+    void ledger.request(call).outcome.then((outcome) => this.#settle(outcome));
+  }
+
+  /** Takes up a call that an earlier generation of the interaction began. */
+  resume(call: RequestedCall & { at: number }): void {
+    this.#deps.conversation.call(call);
+    void this.#deps.ledger.request(call).outcome.then((outcome) => this.#settle(outcome));
+  }
+
+  /**
+   * The tools of the next request. While calls are open no new one starts; the customer may only take back
+   * what they asked for.
+   */
+  offered(): { tools: OfferedTool[]; toolChoice: 'auto' | 'none' } {
+    const { catalogue, conversation, ledger } = this.#deps;
+    const all = catalogue.definitions.map(({ name, description, inputSchema, unavailable }) => ({
+      name,
+      description: unavailable ? `${description}\n(Unavailable at the moment: ${unavailable})` : description,
+      inputSchema,
+    }));
+    if (ledger.pending().length > 0) {
+      return { tools: all.filter((tool) => tool.name === WITHDRAW_REQUEST), toolChoice: 'auto' };
+    }
+    const tools = all.filter((tool) => tool.name !== WITHDRAW_REQUEST);
+    const mustSpeak = conversation.openCalls().length > 0 || conversation.toolStepsInTurn() >= MAX_STEPS_A_TURN;
+    return { tools, toolChoice: mustSpeak ? 'none' : 'auto' };
+  }
+
+  /** What the model is told in place of an output that is still to come. */
+  pendingText(call: CallItem): string {
+    const waits = this.#deps.ledger.pending().some((pending) => pending.callId === call.callId);
+    return waits
+      ? 'Not done yet: waiting for a supervisor to decide. Its result comes by itself.'
+      : 'Not done yet: still running. Its result comes by itself.';
+  }
+
+  /** The reminder that goes with a request made while a decision is awaited. */
+  waitingNote(): string | undefined {
+    const names = [...new Set(this.#deps.ledger.pending().map((call) => call.toolName))];
+    return names.length > 0 ? this.#deps.prompts.render('tool_waits', { tools: names.join(', ') }) : undefined;
+  }
+
+  #settle(outcome: ToolOutcome): void {
+    const { conversation, log } = this.#deps;
+    if (!conversation.settle(outcome.callId, outcome.output, outcome.isError)) {
+      log.warn({ callId: outcome.callId }, 'a second outcome of a tool call was dropped');
+      return;
+    }
+    if (!conversation.stepIsOpen(outcome.callId)) this.#deps.onStepSettled(outcome);
+  }
+}

@@ -1,0 +1,50 @@
+import { voice } from '@livekit/agents';
+import type { Recorder } from './recorder.ts';
+
+/** Writes what models and speech services used to the trace: durations, tokens, characters, seconds of audio. */
+export function traceUsage(session: voice.AgentSession, recorder: Recorder): void {
+  session.on(voice.AgentSessionEventTypes.MetricsCollected, ({ metrics }) => {
+    switch (metrics.type) {
+      case 'llm_metrics':
+        recorder.step('llm_call', {
+          duration_ms: whole(metrics.durationMs),
+          tokens_input: whole(metrics.promptTokens),
+          tokens_output: whole(metrics.completionTokens),
+          output: { time_to_first_token_ms: metrics.ttftMs, cancelled: metrics.cancelled },
+          ...modelName(metrics.metadata),
+        });
+        break;
+      case 'tts_metrics':
+        recorder.step('speech', {
+          duration_ms: whole(metrics.durationMs),
+          characters: whole(metrics.charactersCount),
+          audio_seconds: metrics.audioDurationMs / 1000,
+          output: { time_to_first_byte_ms: metrics.ttfbMs, cancelled: metrics.cancelled },
+          ...modelName(metrics.metadata),
+        });
+        break;
+      case 'stt_metrics':
+        recorder.step('transcription', {
+          audio_seconds: metrics.audioDurationMs / 1000,
+          ...modelName(metrics.metadata),
+        });
+        break;
+      case 'eou_metrics':
+        recorder.step('turn', {
+          duration_ms: whole(metrics.endOfUtteranceDelayMs),
+          output: { transcription_delay_ms: metrics.transcriptionDelayMs },
+        });
+        break;
+      default:
+        break;
+    }
+  });
+}
+
+function whole(value: number): number {
+  return Math.max(0, Math.round(value));
+}
+
+function modelName(metadata: { modelName?: string } | undefined): { model?: string } {
+  return metadata?.modelName ? { model: metadata.modelName } : {};
+}

@@ -1,0 +1,113 @@
+import { voice } from '@livekit/agents';
+import type { PromptBook } from '../definitions/prompts.ts';
+import type { Log } from '../log.ts';
+import { describeFeed, type FeedState } from '../scoring/feed.ts';
+import type { Claim } from './claim.ts';
+import type { Conversation } from './conversation.ts';
+import { MetricsTicker } from './metrics-ticker.ts';
+import type { Replies } from './replies.ts';
+import type { SessionServices } from './services.ts';
+import type { SessionTools } from './session-tools.ts';
+import { Silence } from './silence.ts';
+
+export interface WatchDeps {
+  readonly claim: Claim;
+  readonly services: SessionServices;
+  readonly prompts: PromptBook;
+  readonly conversation: Conversation;
+  readonly replies: Replies;
+  readonly tools: SessionTools;
+  readonly session: voice.AgentSession;
+  onSilentCustomer(): void;
+  readonly log: Log;
+}
+
+/** Keeps an eye on the conversation: the five-second row, and on a call the customer's silence. */
+export class Watch {
+  readonly #deps: WatchDeps;
+  readonly #ticker: MetricsTicker;
+  readonly #silence: Silence | undefined;
+  #heardAt: number;
+
+  constructor(deps: WatchDeps) {
+    this.#deps = deps;
+    const { claim, services, prompts, conversation, replies } = deps;
+    const { clock, config, outbox, deviceScorer, modelScorer } = services;
+    this.#heardAt = clock.now();
+    this.#ticker = new MetricsTicker(
+      {
+        everyMs: config.figures.metricsMs,
+        device: deviceScorer,
+        refining: modelScorer,
+        turns: () => conversation.turns(),
+        state: () => this.#state(),
+        describe: describeFeed,
+        onRow: (row) => void outbox.metric(claim, row),
+        clock,
+        log: deps.log,
+      },
+      clock.now(),
+    );
+    if (claim.channel === 'voice') {
+      this.#silence = new Silence({
+        replies,
+        prompts,
+        firstMs: config.figures.silenceFirstMs,
+        secondMs: config.figures.silenceSecondMs,
+        endMs: config.figures.silenceEndMs,
+        isCustomersTurn: () => this.#isCustomersTurn(),
+        onEnd: deps.onSilentCustomer,
+        clock,
+      });
+    }
+  }
+
+  start(): void {
+    this.#ticker.start();
+    if (!this.#silence) return;
+    this.#silence.start();
+    const { session } = this.#deps;
+    session.on(voice.AgentSessionEventTypes.UserStateChanged, ({ newState }) => {
+      if (newState === 'speaking') this.customerHeard();
+    });
+    session.on(voice.AgentSessionEventTypes.AgentStateChanged, ({ newState }) => {
+      if (newState === 'listening') this.#silence?.turnPassed();
+    });
+  }
+
+  customerHeard(): void {
+    this.#heardAt = this.#deps.services.clock.now();
+    this.#silence?.customerHeard();
+    this.#deps.tools.touched();
+  }
+
+  agentSpoke(): void {
+    this.#silence?.turnPassed();
+    this.#deps.tools.touched();
+  }
+
+  close(): void {
+    this.#ticker.stop();
+    this.#silence?.close();
+  }
+
+  #isCustomersTurn(): boolean {
+    const { replies, session, conversation } = this.#deps;
+    return !replies.speaking && session.userState !== 'speaking' && conversation.openCalls().length === 0;
+  }
+
+  #state(): FeedState {
+    const { tools, session, services } = this.#deps;
+    const waiting = tools.pending[0];
+    const running = tools.runningTool;
+    return {
+      control: 'agent',
+      customerSilentMs: services.clock.now() - this.#heardAt,
+      agentSpeaking: session.agentState === 'speaking',
+      customerSpeaking: session.userState === 'speaking',
+      supervisorRequested: tools.supervisorRequested,
+      ...(waiting ? { waitingPermission: { toolName: waiting.toolName, arguments: waiting.arguments } } : {}),
+      ...(running ? { runningTool: running } : {}),
+    };
+  }
+}
