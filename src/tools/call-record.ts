@@ -58,9 +58,9 @@ export class CallRecord {
     return stored;
   }
 
-  start(run: CallRun, argumentsHash: string): ReturnType<ToolCallStore['start']> {
+  start(run: CallRun, argumentsHash: string, allowRestart: boolean): ReturnType<ToolCallStore['start']> {
     return this.#write(run, () =>
-      this.#deps.store.start({ ...this.#key, callId: run.callId, argumentsHash }),
+      this.#deps.store.start({ ...this.#key, callId: run.callId, argumentsHash, allowRestart }),
     );
   }
 

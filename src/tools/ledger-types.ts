@@ -91,7 +91,13 @@ export interface ToolCallStore {
     permission: PolledPermission | null;
     existing: boolean;
   }>;
-  start(key: { interactionId: string; generation: number; callId: string; argumentsHash: string }): Promise<{
+  start(key: {
+    interactionId: string;
+    generation: number;
+    callId: string;
+    argumentsHash: string;
+    allowRestart: boolean;
+  }): Promise<{
     started: boolean;
     call: StoredToolCall;
     reason?: string | undefined;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isFloorwalkerError } from '../errors.ts';
 import { CallRecord } from './call-record.ts';
 import { CallRun } from './call-run.ts';
 import { hashToolCall } from './canonical-hash.ts';
@@ -16,7 +17,7 @@ import type {
 import * as text from './outcome-text.ts';
 import { isFenced } from './recorded-write.ts';
 import { readArguments, storableText } from './stored-json.ts';
-import type { JsonObject, PreparedCall, ToolDefinition } from './types.ts';
+import type { JsonObject, ToolDefinition } from './types.ts';
 import {
   failed,
   fromRefusedStart,
@@ -130,7 +131,7 @@ export class ToolLedger {
       verdict = await this.#decideAndRun(run, details);
     } catch (error) {
       if (isFenced(error)) this.#fence();
-      else if (!this.#stop.signal.aborted)
+      else if (!this.#stop.signal.aborted && !isFloorwalkerError(error, 'interaction_ended'))
         this.#deps.log.error({ err: error, tool: run.toolName }, 'A tool call could not be recorded');
       // A row that says `running` may have had its effect; before that, nothing ran.
       verdict = run.state === 'running' ? unknownOutcome() : failed(text.unrecordedText());
@@ -156,27 +157,36 @@ export class ToolLedger {
     details.arguments = read.value;
     const { catalogue } = this.#deps;
     const prepared = await catalogue.prepare(run.toolName, read.value, { signal: this.#stop.signal });
-    if (!prepared.ok) return this.#refuseUnprepared(run, read.value, prepared);
+    if (!prepared.ok) return this.#refuseRecorded(run, read.value, prepared.message);
     details.arguments = prepared.arguments;
     const { definition } = prepared;
     if (this.#closed) return refused('withdrawn');
 
     const asked = this.#asked(run, definition.definitionHash, prepared.arguments);
     const stored = await this.#record.request(run, asked, definition);
-    if (stored.existing && stored.call.state !== 'requested' && stored.call.state !== 'awaiting_permission') {
-      return this.#adopt(run, stored.call);
-    }
     // After a recovery what counts is what the row says was asked and shown, not what the model says now.
-    const request = stored.existing
-      ? this.#asked(run, stored.call.definition_hash ?? '', (stored.call.arguments ?? {}) as JsonObject)
-      : asked;
+    const request = stored.existing ? this.#askedBefore(run, stored.call) : asked;
     details.arguments = request.arguments;
+    if (stored.existing && !this.#goesOn(stored.call, definition)) return this.#adopt(run, stored.call);
     if (stored.permission !== null) {
       return this.#awaitPermission(run, request, stored.permission, definition, details);
     }
     if (stored.call.state === 'awaiting_permission') return refused('policy');
+    if (request.definitionHash !== definition.definitionHash) {
+      return refused('policy', text.changedDefinitionText());
+    }
     const { argumentsHash: hash, arguments: args } = request;
-    return this.#run(run, { arguments: args, hash, edited: false });
+    return this.#run(run, definition, { arguments: args, hash, edited: false });
+  }
+
+  #askedBefore(run: CallRun, call: StoredToolCall): GatedRequest {
+    return this.#asked(run, call.definition_hash ?? '', (call.arguments ?? {}) as JsonObject);
+  }
+
+  /** A call that had not begun goes on; one that was under way only where a second run does no harm. */
+  #goesOn(call: StoredToolCall, definition: ToolDefinition): boolean {
+    if (call.state === 'requested' || call.state === 'awaiting_permission') return true;
+    return call.state === 'running' && definition.idempotent && call.generation < this.#deps.generation;
   }
 
   #asked(run: CallRun, definitionHash: string, args: JsonObject): GatedRequest {
@@ -245,14 +255,15 @@ export class ToolLedger {
     if (prepared.definition.definitionHash !== request.definitionHash) {
       return refused('policy', text.changedDefinitionText());
     }
-    const verdict = await this.#run(run, { ...step, arguments: prepared.arguments });
+    const verdict = await this.#run(run, prepared.definition, { ...step, arguments: prepared.arguments });
     if (!step.edited || verdict.status === 'refused') return verdict;
     return { ...verdict, output: text.editedArgumentsText(step.arguments, verdict.output) };
   }
 
-  async #run(run: CallRun, approved: Approved): Promise<Verdict> {
+  async #run(run: CallRun, definition: ToolDefinition, approved: Approved): Promise<Verdict> {
     if (this.#closed) return refused('withdrawn');
-    const start = await this.#record.start(run, approved.hash);
+    const start = await this.#record.start(run, approved.hash, definition.idempotent);
+    if (start.reason === 'stale') this.#fence();
     const { state, generation } = start.call;
     // A start whose answer was lost leaves the row running under our own generation, and only we can have done it.
     const isOurs = start.started || (state === 'running' && generation === this.#deps.generation);
@@ -281,21 +292,14 @@ export class ToolLedger {
     return count;
   }
 
-  async #refuseUnprepared(
-    run: CallRun,
-    args: JsonObject,
-    prepared: Extract<PreparedCall, { ok: false }>,
-  ): Promise<Verdict> {
-    if (prepared.cause !== 'unavailable') return this.#refuseRecorded(run, args, prepared.message);
-    await this.#refuseRecorded(run, args, prepared.message);
-    return failed(prepared.message);
-  }
-
   async #refuseRecorded(run: CallRun, args: JsonObject, output: string): Promise<Verdict> {
     const definition = this.#deps.catalogue.definition(run.toolName);
     const asked = this.#asked(run, definition?.definitionHash ?? '', args);
     const stored = await this.#record.request(run, asked, definition, 'policy');
-    if (stored.existing && isFinal(stored.call)) return this.#adopt(run, stored.call);
+    if (stored.existing)
+      return isFinal(stored.call) ? this.#adopt(run, stored.call) : refused('policy', output);
+    // The row was written as refused, which is final.
+    run.hasRow = false;
     return refused('policy', output);
   }
 

@@ -7,7 +7,7 @@ const LONGEST_DELAY_MS = 5_000;
 /** The lease is another worker's now; nothing more may be written or run here. */
 export function isFenced(error: unknown): boolean {
   const code: string | undefined = isFloorwalkerError(error) ? error.code : undefined;
-  return code === 'lease_lost' || code === 'stale_generation';
+  return code === 'stale_generation';
 }
 
 export function isDatabaseUnavailable(error: unknown): boolean {
