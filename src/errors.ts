@@ -43,6 +43,146 @@ export const ERROR_CATALOGUE = {
     title: 'A tool names a secret that it may not use',
     remedy: 'Set TOOL_SECRET_<NAME>, and list the host in TOOL_SECRET_<NAME>_HOSTS.',
   },
+  business_not_found: {
+    status: 404,
+    title: 'There is no such business',
+    remedy: 'Make it with `floorwalker business create`, or correct its slug.',
+  },
+  user_not_found: {
+    status: 404,
+    title: 'There is no such person',
+    remedy: 'Invite them first with `floorwalker users invite`.',
+  },
+  username_taken: {
+    status: 409,
+    title: 'This username is taken in the business',
+    remedy: 'Choose another one.',
+  },
+  user_of_another_business: {
+    status: 409,
+    title: 'This person belongs to another business',
+    remedy: 'Use another e-mail address; an account belongs to one business.',
+  },
+  supervisor_has_agents: {
+    status: 409,
+    title: 'This supervisor still has agents',
+    remedy: 'Give the agents to another supervisor first.',
+  },
+  supervisor_invalid: {
+    status: 422,
+    title: 'The agent’s supervisor can not be that person',
+    remedy: 'Name a supervisor of the same business whose type is the agent’s.',
+  },
+  cover_invalid: {
+    status: 422,
+    title: 'The agent’s cover can not be that person',
+    remedy: 'Name another supervisor of the same business and type, or none.',
+  },
+  too_many_agents: {
+    status: 409,
+    title: 'A supervisor has at most three agents',
+    remedy: 'Give the agent to another supervisor.',
+  },
+  agent_version_conflict: {
+    status: 409,
+    title: 'The agent was changed elsewhere since',
+    remedy: 'Look at the difference, then apply again or force it.',
+  },
+  invalid_time_zone: {
+    status: 400,
+    title: 'This is not a time zone',
+    remedy: 'Write an IANA name such as Europe/Amsterdam.',
+  },
+  unknown_period: {
+    status: 400,
+    title: 'There is no such period',
+    remedy: 'Write today or month.',
+  },
+  invalid_phone_number: {
+    status: 400,
+    title: 'This is not a phone number',
+    remedy: 'Write it in international form, such as +31201234567.',
+  },
+  invalid_rating: {
+    status: 400,
+    title: 'A rating is a whole number from 1 to 5',
+    remedy: 'Send 1, 2, 3, 4 or 5.',
+  },
+  invalid_decision: {
+    status: 400,
+    title: 'This is not a decision',
+    remedy: 'Write allowed or denied; edited arguments come with their hash.',
+  },
+  invalid_disposition: {
+    status: 400,
+    title: 'The disposition or its notes are too long',
+    remedy: 'Write at most 100 and 10,000 characters.',
+  },
+  invalid_status: {
+    status: 400,
+    title: 'An interaction does not end like that',
+    remedy: 'Write completed or failed.',
+  },
+  invalid_retention: {
+    status: 400,
+    title: 'This is not a number of days',
+    remedy: 'Write zero or more.',
+  },
+  archive_invalid: {
+    status: 422,
+    title: 'A wrap-up is not usable as an archive',
+    remedy: 'Correct what is named; tags come from the vocabulary or are declared as new.',
+  },
+  archive_not_found: {
+    status: 404,
+    title: 'This interaction has no archive',
+    remedy: 'It has not ended yet, or its archive is older than retention allows.',
+  },
+  tool_call_not_found: {
+    status: 404,
+    title: 'There is no such tool call',
+    remedy: 'Request the call before it is started or finished.',
+  },
+  tool_call_not_started: {
+    status: 409,
+    title: 'A call that never started has no result',
+    remedy: 'Start the call first.',
+  },
+  stale_generation: {
+    status: 409,
+    title: 'Another worker carries this interaction on',
+    remedy: 'Stop this session; it must not speak or write any more.',
+  },
+  audit_append_only: {
+    status: 403,
+    title: 'The audit log is only ever added to',
+    remedy: 'Leave it as it is.',
+  },
+  database_error: {
+    status: 500,
+    title: 'The database refused something unexpectedly',
+    remedy: 'Check that `floorwalker migrate` was run; the log has the details.',
+  },
+  schema_outdated: {
+    status: 500,
+    title: 'The database lacks something that this version needs',
+    remedy: 'Run `floorwalker migrate`.',
+  },
+  schema_too_new: {
+    status: 500,
+    title: 'The database was migrated by a newer version',
+    remedy: 'Deploy that version or a newer one; nothing was changed.',
+  },
+  migration_changed: {
+    status: 500,
+    title: 'A migration was edited after it had been applied',
+    remedy: 'Restore the file, or begin with a new database; nothing was changed.',
+  },
+  migration_failed: {
+    status: 500,
+    title: 'A migration could not be applied',
+    remedy: 'Correct what the message names; the migration was rolled back as a whole.',
+  },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
   internal: {
     status: 500,

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import type { Database } from './client.ts';
+import { channelSchema, controlSchema, interactionStatusSchema, permissionStatusSchema } from './rows.ts';
+import { callFunction } from './rpc.ts';
+
+/** An interaction that a session believes to hold, and the generation it was claimed with. */
+export interface Lease {
+  readonly interactionId: string;
+  readonly generation: number;
+}
+
+function toJson(leases: readonly Lease[]): { interaction_id: string; generation: number }[] {
+  return leases.map(({ interactionId, generation }) => ({ interaction_id: interactionId, generation }));
+}
+
+const heldSchema = z.array(z.object({ interaction_id: z.guid(), held: z.boolean() }));
+
+/** Renews the leases of a worker; `held: false` means that another generation has taken over. */
+export function heartbeat(
+  db: Database,
+  args: { workerId: string; leases: readonly Lease[]; leaseSeconds: number },
+): Promise<z.output<typeof heldSchema>> {
+  return callFunction(
+    db,
+    'heartbeat',
+    { p_worker_id: args.workerId, p_leases: toJson(args.leases), p_lease_seconds: args.leaseSeconds },
+    heldSchema,
+  );
+}
+
+/** Gives an interaction back at once, for another worker to carry on. False when it was not ours any more. */
+export async function releaseLease(db: Database, lease: Lease): Promise<boolean> {
+  const { released } = await callFunction(
+    db,
+    'release_lease',
+    { p_interaction_id: lease.interactionId, p_generation: lease.generation },
+    z.object({ released: z.boolean() }),
+  );
+  return released;
+}
+
+const polledPermissionSchema = z.object({
+  id: z.guid(),
+  call_id: z.string(),
+  status: permissionStatusSchema,
+  note: z.string().nullable(),
+  edited_arguments: z.unknown(),
+  edited_hash: z.string().nullable(),
+  decided_by_name: z.string().nullable(),
+  expires_at: z.string(),
+});
+export type PolledPermission = z.output<typeof polledPermissionSchema>;
+
+const polledSessionSchema = z.object({
+  interaction_id: z.guid(),
+  held: z.boolean(),
+  status: interactionStatusSchema,
+  control: controlSchema,
+  controlled_by: z.guid().nullable(),
+  paused: z.boolean(),
+  end_requested_reason: z.string().nullable(),
+  /** Changes when a tool row of the agent is added, edited or removed. */
+  tools_version: z.string(),
+  /** Permissions whose call has no outcome yet. */
+  permissions: z.array(polledPermissionSchema),
+});
+export type PolledSession = z.output<typeof polledSessionSchema>;
+
+/** News of all sessions of a process in one query; permissions that are due are timed out first. */
+export function pollSessions(db: Database, leases: readonly Lease[]): Promise<PolledSession[]> {
+  return callFunction(db, 'poll_sessions', { p_leases: toJson(leases) }, z.array(polledSessionSchema));
+}
+
+const claimableSchema = z.object({
+  interaction_id: z.guid(),
+  room: z.string(),
+  generation: z.number(),
+  agent_type: channelSchema,
+  claim_attempts: z.number(),
+});
+export type ClaimableInteraction = z.output<typeof claimableSchema>;
+
+/** Interactions that wait for a worker: queued ones whose agent has a place, and those whose lease ran out. */
+export function claimableInteractions(
+  db: Database,
+  args: { limit?: number } = {},
+): Promise<ClaimableInteraction[]> {
+  return callFunction(db, 'claimable_interactions', { p_limit: args.limit ?? 100 }, z.array(claimableSchema));
+}
+
+/**
+ * Ends queued interactions that are older than `afterSeconds`, except those in `present` (their customer waits
+ * in the room), and active ones that no worker has carried on for half an hour. Returns their ids.
+ */
+export function reapUnjoined(
+  db: Database,
+  args: { afterSeconds: number; present?: readonly string[] },
+): Promise<string[]> {
+  const parameters = { p_after_seconds: args.afterSeconds, p_present: args.present ?? [] };
+  return callFunction(db, 'reap_unjoined', parameters, z.array(z.guid()));
+}

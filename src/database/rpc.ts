@@ -1,0 +1,91 @@
+import type { PostgrestError } from '@supabase/supabase-js';
+import { z } from 'zod';
+import { ERROR_CATALOGUE, type ErrorCode, FloorwalkerError } from '../errors.ts';
+import type { Database } from './client.ts';
+import { storable } from './storable.ts';
+
+const TIMEOUT_MS = 10_000;
+const MAX_ATTEMPTS = 3;
+
+/** Rolled back as a whole because of another transaction: nothing was done, so it may be sent again. */
+const ROLLED_BACK = new Set(['40001', '40P01']);
+
+/** Connection exceptions, resources, shutdown; and PostgREST's own words for having no database. */
+const UNAVAILABLE = /^(08...|53...|57P0.|57014|PGRST00[0-3])$/;
+
+const detailSchema = z.looseObject({ message: z.string().optional() });
+
+/** True for a code of the catalogue, which is what our database functions raise as their message. */
+function isCatalogued(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CATALOGUE, code);
+}
+
+function parseDetail(detail: string | null): {
+  message?: string | undefined;
+  facts: Record<string, unknown>;
+} {
+  if (!detail) return { facts: {} };
+  if (!detail.startsWith('{')) return { message: detail, facts: {} };
+  try {
+    const { message, ...facts } = detailSchema.parse(JSON.parse(detail));
+    return { message, facts };
+  } catch {
+    return { message: detail, facts: {} };
+  }
+}
+
+/** What a failed query or call means, as an error of ours. `status` 0 is an answer that never came. */
+export function databaseError(error: PostgrestError, status: number, what: string): FloorwalkerError {
+  const { message, facts } = parseDetail(error.details);
+  if (isCatalogued(error.message)) {
+    return new FloorwalkerError(error.message, message, { details: facts, cause: error });
+  }
+  const details = { what, sqlState: error.code };
+  if (UNAVAILABLE.test(error.code) || status === 0 || status === 502 || status === 503 || status === 504) {
+    return new FloorwalkerError('database_unavailable', undefined, { details, cause: error });
+  }
+  if (status === 401 || error.code.startsWith('PGRST30')) {
+    return new FloorwalkerError('unauthenticated', undefined, { details, cause: error });
+  }
+  if (error.code === '42501') {
+    return new FloorwalkerError('not_allowed', undefined, { details, cause: error });
+  }
+  if (error.code === 'PGRST202' || error.code === '42883') {
+    return new FloorwalkerError('schema_outdated', `The database has no function ${what}.`, {
+      details,
+      cause: error,
+    });
+  }
+  return new FloorwalkerError('database_error', `${what}: ${error.message}`, { details, cause: error });
+}
+
+/**
+ * Calls a database function and checks its answer.
+ *
+ * @throws FloorwalkerError the code that the function raised; `database_unavailable` when it could not be
+ * reached in time (it may or may not have run: all functions may be called again); `not_allowed`;
+ * `database_error` for anything that should not happen.
+ */
+export async function callFunction<Schema extends z.ZodType>(
+  db: Database,
+  name: string,
+  args: Record<string, unknown>,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const parameters = storable(args) as Record<string, unknown>;
+  for (let attempt = 1; ; attempt += 1) {
+    const { data, error, status } = await db
+      .rpc(name, parameters)
+      .abortSignal(AbortSignal.timeout(TIMEOUT_MS));
+    if (!error) {
+      const parsed = schema.safeParse(data);
+      if (parsed.success) return parsed.data;
+      throw new FloorwalkerError(
+        'database_error',
+        `${name} answered in another form: ${z.prettifyError(parsed.error)}`,
+      );
+    }
+    if (ROLLED_BACK.has(error.code) && attempt < MAX_ATTEMPTS) continue;
+    throw databaseError(error, status, name);
+  }
+}

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { Database } from './client.ts';
+import {
+  agentSnapshotSchema,
+  agentToolRowSchema,
+  businessRowSchema,
+  interactionRowSchema,
+  messageRowSchema,
+  toolCallRowSchema,
+} from './rows.ts';
+import { callFunction } from './rpc.ts';
+
+const loadedSchema = z.object({
+  /** The database's clock. */
+  now: z.string(),
+  interaction: interactionRowSchema.extend({ worker_id: z.string().nullable() }),
+  business: businessRowSchema,
+  customer: z.looseObject({ id: z.guid(), name: z.string().nullable() }).nullable(),
+  snapshot: agentSnapshotSchema,
+  tools: z.array(agentToolRowSchema),
+  messages: z.array(messageRowSchema),
+  calls: z.array(toolCallRowSchema),
+});
+export type LoadedSession = z.output<typeof loadedSchema>;
+
+/**
+ * Everything that a session begins with, for the process that runs it.
+ *
+ * @throws FloorwalkerError `stale_generation` when the claim does not hold any more.
+ */
+export function loadSession(
+  db: Database,
+  args: { interactionId: string; generation: number },
+): Promise<LoadedSession> {
+  const parameters = { p_interaction_id: args.interactionId, p_generation: args.generation };
+  return callFunction(db, 'load_session', parameters, loadedSchema);
+}
