@@ -8,6 +8,7 @@ import { findLiveKitServer } from '../../src/embedded/livekit-binary.ts';
 import { startLiveKit } from '../../src/embedded/livekit-server.ts';
 import { type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts';
 import { prepareDatabase } from '../../src/embedded/supabase.ts';
+import { createLog } from '../../src/log.ts';
 import { TEMPLATE } from './template.ts';
 
 declare module 'vitest' {
@@ -44,7 +45,7 @@ async function makeTemplate(server: EmbeddedPostgres): Promise<void> {
 async function migrateTemplate(url: string): Promise<void> {
   if (existsSync(MIGRATE)) {
     const { migrate } = await import(MIGRATE.href);
-    await migrate(url, { log: () => {} });
+    await migrate(url, { log: createLog({ level: 'silent' }) });
     return;
   }
   const sql = postgres(url, { max: 1, onnotice: () => {} });
