@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { ConceptMatcher } from './concepts.ts';
+import {
+  type ConversationState,
+  type FirstStage,
+  hearAgent,
+  hearCustomer,
+  INITIAL_STATE,
+} from './conversation-state.ts';
+import { LinearModel, softmax } from './linear-model.ts';
+import { runNetworks } from './network.ts';
+import type { ConversationScorer, Sentiment, Turn, TurnScore } from './types.ts';
+
+const linearSchema = z.object({
+  outputs: z.number().int(),
+  names: z.string(),
+  weights: z.string(),
+  scales: z.array(z.number()),
+  bias: z.array(z.number()),
+});
+const networkSchema = z.object({
+  hidden: z.array(z.array(z.number())),
+  output: z.array(z.array(z.number())),
+});
+
+/** The weights file that `scripts/train-scorer` writes. */
+export const weightsSchema = z.object({
+  format: z.literal(1),
+  customer: linearSchema,
+  agent: linearSchema,
+  networks: z.array(networkSchema).min(1),
+  /** Added to the log-probabilities of good, neutral, critical before the highest wins. */
+  offsets: z.array(z.number()).length(3),
+});
+export type DeviceWeights = z.infer<typeof weightsSchema>;
+
+const SENTIMENTS: readonly Sentiment[] = ['good', 'neutral', 'critical'];
+/** Enough for a few hundred open interactions; an entry holds one turn's words. */
+const REMEMBERED_TURNS = 4_000;
+
+interface Step {
+  state: ConversationState;
+  score: TurnScore | undefined;
+}
+
+/**
+ * Scores with the committed weights: no network, no cost, well below a millisecond a turn. Turns that were
+ * scored before are remembered, so that a tick pays only for what is new. Loads its files once.
+ */
+export async function createDeviceScorer(): Promise<ConversationScorer> {
+  const [lexicon, weights] = await Promise.all([
+    readFile(new URL('./model/concepts.txt', import.meta.url), 'utf8'),
+    readFile(new URL('./model/weights.json', import.meta.url), 'utf8'),
+  ]);
+  return buildDeviceScorer(new ConceptMatcher(lexicon), weightsSchema.parse(JSON.parse(weights)));
+}
+
+/** The scorer over given weights; the trainer uses it to judge what it made. */
+export function buildDeviceScorer(matcher: ConceptMatcher, weights: DeviceWeights): ConversationScorer {
+  const stage = trainedStage(weights);
+  const remembered = new Map<string, Step>();
+
+  const step = (before: Step, turn: Turn): Step => {
+    if (turn.role === 'agent') {
+      return { state: hearAgent(before.state, turn, matcher, stage), score: undefined };
+    }
+    const { state, inputs } = hearCustomer(before.state, turn, matcher, stage);
+    const { probabilities, satisfaction } = runNetworks(weights.networks, inputs);
+    const weighed = probabilities.map(
+      (probability, at) => Math.log(Math.max(1e-9, probability)) + (weights.offsets[at] ?? 0),
+    );
+    const sentiment = SENTIMENTS[weighed.indexOf(Math.max(...weighed))] ?? 'neutral';
+    return { state, score: { sentiment, satisfaction: Math.round(satisfaction * 100) } };
+  };
+
+  return {
+    kind: 'device',
+    async score(turns: readonly Turn[]): Promise<TurnScore[]> {
+      const scores: TurnScore[] = [];
+      let current: Step = { state: INITIAL_STATE, score: undefined };
+      let key = '';
+      for (const turn of turns) {
+        key = chainKey(key, turn);
+        const known = remembered.get(key);
+        current = known ?? step(current, turn);
+        // Set again even when known: the map's order is what makes the oldest go first.
+        remembered.delete(key);
+        remembered.set(key, current);
+        if (current.score) scores.push({ ...current.score });
+      }
+      for (const oldest of remembered.keys()) {
+        if (remembered.size <= REMEMBERED_TURNS) break;
+        remembered.delete(oldest);
+      }
+      return scores;
+    },
+  };
+}
+
+export function trainedStage(weights: Pick<DeviceWeights, 'customer' | 'agent'>): FirstStage {
+  const customer = new LinearModel(weights.customer);
+  const agent = new LinearModel(weights.agent);
+  return {
+    readCustomer(features) {
+      const [good = 0, neutral = 0, critical = 0, level = 0.5] = customer.apply(features);
+      const [pGood = 0, pNeutral = 0, pCritical = 0] = softmax([good, neutral, critical]);
+      return { good: pGood, neutral: pNeutral, critical: pCritical, level: Math.min(1, Math.max(0, level)) };
+    },
+    readAgent: (features) => agent.apply(features)[0] ?? 0,
+  };
+}
+
+/** Identifies a conversation up to a turn by everything said so far. */
+function chainKey(before: string, turn: Turn): string {
+  return createHash('sha1').update(`${before}\u0000${turn.role}\u0000${turn.text}`).digest('base64');
+}
