@@ -77,7 +77,9 @@ export function createApi(parts: ApiParts): Api {
     '/v1/*',
     bodyLimit({
       maxSize: BODY_LIMIT_BYTES,
-      onError: () => {
+      onError: (context) => {
+        // The rest of the body is not read, so the connection is of no further use.
+        context.header('connection', 'close');
         throw new FloorwalkerError('body_too_large', undefined, {
           details: { limit_bytes: BODY_LIMIT_BYTES },
         });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { SupabaseClient } from '@supabase/supabase-js';
 import type { MiddlewareHandler } from 'hono';
 import { z } from 'zod';
+import { databaseError } from '../database/rpc.ts';
 import { FloorwalkerError } from '../errors.ts';
 import type { ApiEnv, Person } from './environment.ts';
 
@@ -72,11 +73,7 @@ export class People {
       .eq('id', data.user.id)
       .is('deleted_at', null)
       .maybeSingle();
-    if (profile.error) {
-      throw new FloorwalkerError('database_unavailable', 'The profile could not be read.', {
-        cause: profile.error,
-      });
-    }
+    if (profile.error) throw databaseError(profile.error, profile.status, 'users');
     if (profile.data === null) throw new FloorwalkerError('not_a_member');
     const { id, business_id, role, name } = profileSchema.parse(profile.data);
     return { id, businessId: business_id, role, name, db };

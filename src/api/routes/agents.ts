@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { leaderboard, performance } from '../../database/people.ts';
+import { leaderboard, performance } from '../../database/performance.ts';
 import type { Api } from '../app.ts';
 import type { ApiEnv } from '../environment.ts';
 import { listAgentPerformance, listAgents } from '../reads/agents.ts';
@@ -76,12 +76,6 @@ export function addAgentRoutes(api: Api, person: MiddlewareHandler<ApiEnv>): voi
       leaderboard(db, { period }),
       listAgentPerformance(db),
     ]);
-    const report = {
-      period,
-      supervisors: z.array(performanceSchema).parse(supervisors),
-      leaderboard: z.array(leaderboardEntrySchema).parse(board),
-      agents: agentFigures,
-    };
-    return context.json(report, 200);
+    return context.json({ period, supervisors, leaderboard: board, agents: agentFigures }, 200);
   });
 }

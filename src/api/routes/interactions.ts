@@ -200,9 +200,8 @@ export function addInteractionRoutes(api: Api, parts: ApiParts, person: Middlewa
     const { id } = context.req.valid('param');
     const { reason } = context.req.valid('json');
     const { db } = context.get('person');
-    await requestEnd(db, { interactionId: id, reason: reason ?? null });
-    const { room, status } = await found(findPlace(db, id));
-    if (room !== null) parts.doorbell.ring(room, id, context.get('log'));
+    const { room, status } = await requestEnd(db, { interactionId: id, reason: reason ?? null });
+    parts.doorbell.ring(room, id, context.get('log'));
     return context.json({ interaction_id: id, status }, 202);
   });
 

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { decidePermission } from '../../database/permissions.ts';
+import { storable } from '../../database/storable.ts';
 import { FloorwalkerError } from '../../errors.ts';
 import { hashToolCall } from '../../tools/canonical-hash.ts';
 import type { Api } from '../app.ts';
@@ -106,7 +107,9 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
 
   api.openapi(decide, async (context) => {
     const { id } = context.req.valid('param');
-    const { decision, note, arguments: edited } = context.req.valid('json');
+    const { decision, note, arguments: given } = context.req.valid('json');
+    // What is hashed must be what the database will hold.
+    const edited = given && (storable(given) as Record<string, unknown>);
     const approver = context.get('person');
 
     const permission = await findPermission(approver.db, id);
@@ -119,7 +122,7 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
     const interactionId = permission.interaction_id;
     const argumentsHash = edited && (await bindEdited(checks, approver, permission, place.agent_id, edited));
 
-    await decidePermission(approver.db, {
+    const decided = await decidePermission(approver.db, {
       permissionId: id,
       decision,
       note: note ?? null,
@@ -130,8 +133,6 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
     if (place.room !== null) parts.doorbell.ring(place.room, interactionId, log);
     parts.metrics.decisions.inc({ decision });
     log.info({ decision, edited: edited !== undefined }, 'permission decided');
-    const decided = await findPermission(approver.db, id);
-    if (decided === undefined) throw new FloorwalkerError('permission_not_found');
-    return context.json(decided, 200);
+    return context.json(permissionSchema.parse(decided), 200);
   });
 }
