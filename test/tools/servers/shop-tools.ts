@@ -1,0 +1,133 @@
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import { Protocol } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+
+/** What the fixture server saw and how it behaves; a test over HTTP shares it, one over stdio passes its mode. */
+export interface Behaviour {
+  mode: string;
+  calls: { name: string; args: unknown; meta: unknown; env?: unknown }[];
+  cancelled: number;
+}
+
+const order = {
+  type: 'object',
+  properties: {
+    order: { type: 'integer', minimum: 1 },
+    phone: { type: 'string' },
+    note: { anyOf: [{ type: 'string' }, { type: 'null' }], default: null },
+  },
+  required: ['order', 'phone'],
+  additionalProperties: false,
+};
+
+/** The tools as they go over the wire: not through the SDK's own schema helpers, so that they may be wrong. */
+function listed(mode: string): unknown[] {
+  const tools: unknown[] = [
+    {
+      name: 'find_order',
+      description: 'Looks an order up',
+      inputSchema: {
+        $schema: 'https://json-schema.org/draft/2020-12/schema',
+        $defs: { order },
+        type: 'object',
+        properties: { ...order.properties, tags: { type: 'array', prefixItems: [{ const: 'a' }] } },
+        required: ['order', 'phone'],
+        additionalProperties: false,
+      },
+      annotations: { readOnlyHint: true },
+    },
+    { name: 'refund', description: 'Pays back', inputSchema: order, annotations: { destructiveHint: true } },
+    { name: 'ping', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } },
+    { name: 'whoami', inputSchema: { type: 'object' } },
+    {
+      name: 'draft7',
+      inputSchema: {
+        $schema: 'http://json-schema.org/draft-07/schema#',
+        type: 'object',
+        properties: { at: { type: 'string', format: 'date' } },
+        required: ['at'],
+      },
+    },
+  ];
+  if (mode === 'lies') {
+    tools.push(
+      { name: 'no_object', inputSchema: { type: 'array' } },
+      { name: 'bad_ref', inputSchema: { type: 'object', properties: { a: { $ref: '#/nowhere' } } } },
+      { name: 'bad_keyword', inputSchema: { type: 'object', properties: { a: { type: 'strng' } } } },
+      {
+        name: 'bad_output',
+        inputSchema: { type: 'object' },
+        outputSchema: { type: 'object', properties: { n: { type: 'nope' } } },
+      },
+      { inputSchema: { type: 'object' } },
+      'not even an object',
+      { name: 'end_interaction', inputSchema: { type: 'object' } },
+      { name: 'naïve tool!', inputSchema: { type: 'object' } },
+    );
+  }
+  return tools;
+}
+
+export function createShopServer(behaviour: Behaviour): Server {
+  const server = new Server(
+    { name: 'fixture', version: '1' },
+    { capabilities: { tools: { listChanged: true } } },
+  );
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed(behaviour.mode) }) as never);
+  // Past the SDK's server, which would mend or refuse the wrong results that this one is for.
+  Protocol.prototype.setRequestHandler.call(server, CallToolRequestSchema, async ({ params }, extra) => {
+    behaviour.calls.push({ name: params.name, args: params.arguments, meta: params._meta });
+    extra.signal.addEventListener('abort', () => {
+      behaviour.cancelled += 1;
+    });
+    return (await answer(behaviour, params.name, params.arguments ?? {}, server)) as never;
+  });
+  return server;
+}
+
+const text = (value: string) => ({ content: [{ type: 'text', text: value }] });
+
+async function answer(
+  behaviour: Behaviour,
+  name: string,
+  args: Record<string, unknown>,
+  server: Server,
+): Promise<unknown> {
+  switch (behaviour.mode) {
+    case 'hang_on_call':
+      return new Promise(() => undefined);
+    case 'die_on_call':
+      process.exit(3);
+      break;
+    case 'big_result':
+      return text('x'.repeat(300_000));
+    case 'flood':
+      process.stdout.write('y'.repeat(40 * 1024 * 1024));
+      return new Promise(() => undefined);
+    case 'not_a_result':
+      return { content: 'wrong', isError: 'perhaps' };
+    case 'error':
+      return { ...text('The order is locked'), isError: true };
+    case 'rich':
+      return {
+        content: [
+          { type: 'text', text: 'Two things' },
+          { type: 'image', data: 'AAAA', mimeType: 'image/png' },
+          { type: 'resource_link', uri: 'https://shop.example/1', name: 'Invoice' },
+          { type: 'resource', resource: { uri: 'file:///a', text: 'inside' } },
+          { type: 'hologram' },
+        ],
+        structuredContent: { total: 59.9 },
+      };
+    case 'change':
+      behaviour.mode = 'lies';
+      await server.sendToolListChanged();
+      return text('changed');
+  }
+  if (name === 'whoami') return text(JSON.stringify({ env: process.env, pid: process.pid, args }));
+  if (name === 'ping') return text('pong');
+  return {
+    ...text(`order ${String(args.order)}`),
+    structuredContent: { order: args.order, phone: args.phone },
+  };
+}
