@@ -99,7 +99,7 @@ class Script {
       if (!phone.startsWith('+'))
         return { text: 'Could you give me that number with the country code, please?' };
       const known = this.#talk.calls.some(
-        (call) => call.name === 'record_phone_number' && call.args['phone_number'] === phone,
+        (call) => call.name === 'record_phone_number' && call.args.phone_number === phone,
       );
       if (!known) return { toolCalls: [this.#call('record_phone_number', text, { phone_number: phone })] };
     }

@@ -1,0 +1,1 @@
+export * from '../../src/embedded/rehearsal/caller/caller.ts';
