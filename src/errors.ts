@@ -183,6 +183,11 @@ export const ERROR_CATALOGUE = {
     title: 'A migration could not be applied',
     remedy: 'Correct what the message names; the migration was rolled back as a whole.',
   },
+  auth_failed: {
+    status: 502,
+    title: 'Supabase Auth refused a request',
+    remedy: 'Check SUPABASE_URL and SUPABASE_SECRET_KEY with `floorwalker doctor`, and the settings of Supabase Auth.',
+  },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
   internal: {
     status: 500,
@@ -250,7 +255,7 @@ export const ERROR_CATALOGUE = {
   permission_already_decided: {
     status: 409,
     title: 'This permission request is already settled',
-    remedy: '`status` says what won; nothing needs to be done.',
+    remedy: '`permission_status` says what won; nothing needs to be done.',
   },
   body_too_large: {
     status: 413,
