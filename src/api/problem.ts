@@ -34,6 +34,17 @@ function asFloorwalkerError(error: unknown): FloorwalkerError {
   return new FloorwalkerError('internal', undefined, { cause: error });
 }
 
+/**
+ * Facts for the caller, under names that can't be taken for the document's own: a permission's status is
+ * `permission_status`. Where and how a query failed is for the log.
+ */
+function publicFacts({ code, status, details }: FloorwalkerError): Record<string, unknown> {
+  if (status >= 500) return {};
+  const { status: subjectStatus, what: _what, sqlState: _sqlState, ...facts } = details;
+  if (subjectStatus === undefined) return facts;
+  return { ...facts, [`${code.split('_')[0]}_status`]: subjectStatus };
+}
+
 /** RFC 9457. Facts about the failure are extension members; they never replace the standard ones. */
 export function problemResponse(context: Context<ApiEnv>, thrown: unknown): Response {
   const error = asFloorwalkerError(thrown);
@@ -47,7 +58,7 @@ export function problemResponse(context: Context<ApiEnv>, thrown: unknown): Resp
   if (typeof retryAfter === 'number') context.header('retry-after', String(Math.ceil(retryAfter)));
   if (error.code === 'unauthenticated') context.header('www-authenticate', 'Bearer');
   const body = {
-    ...error.details,
+    ...publicFacts(error),
     type: `urn:floorwalker:error:${error.code}`,
     title: ERROR_CATALOGUE[error.code].title,
     status,

@@ -207,7 +207,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
       resumeTokenHash: hashResumeToken(resume_token),
     });
     if (status === 'completed' || status === 'failed') {
-      throw new FloorwalkerError('interaction_ended', undefined, { details: { interaction_status: status } });
+      throw new FloorwalkerError('interaction_ended', undefined, { details: { status } });
     }
     // LiveKit may have restarted meanwhile; an existing room is left as it is.
     await rooms.open(room, agent_type);
