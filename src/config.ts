@@ -98,7 +98,7 @@ const FIGURES = {
   fillerMs: 1_500,
   toolTimeoutMs: 30_000,
   drainMs: 600_000,
-  modelTimeoutMs: 30_000,
+  modelTimeoutMs: 10_000,
   joinTimeoutMs: 120_000,
 } as const;
 
@@ -324,4 +324,14 @@ export function loadConfig(env: Environment): Config {
 /** What can be read and what is wrong, for `floorwalker doctor`, which reports both. */
 export function inspectConfig(env: Environment): { config: Config; problems: ConfigProblem[] } {
   return readAll(env);
+}
+
+/** The configuration of this process. The only place where the process's environment is read. */
+export function loadProcessConfig(): Config {
+  return loadConfig(process.env);
+}
+
+/** The one setting of `floorwalker migrate`, which needs none of the others. */
+export function databaseSettings(): Pick<Config, 'databaseUrl'> {
+  return { databaseUrl: process.env.DATABASE_URL?.trim() || undefined };
 }

@@ -32,6 +32,7 @@ export function parseJobMetadata(text: string): ParsedMetadata {
   if (!parsed.success) {
     return { kind: 'malformed', problem: 'it has neither an interaction_id nor an agent_id that is a UUID' };
   }
-  if ('interaction_id' in parsed.data) return { kind: 'interaction', interactionId: parsed.data.interaction_id };
+  if ('interaction_id' in parsed.data)
+    return { kind: 'interaction', interactionId: parsed.data.interaction_id };
   return { kind: 'agent', agentId: parsed.data.agent_id, phoneNumber: parsed.data.phone_number };
 }

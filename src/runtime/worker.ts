@@ -144,7 +144,9 @@ export class Worker {
       case 'agent':
         return this.#deps.claims.createFor(metadata.agentId, room, metadata.phoneNumber);
       case 'telephone':
-        log.error('job refused: it names no interaction and no agent, and telephone numbers are not assigned yet');
+        log.error(
+          'job refused: it names no interaction and no agent, and telephone numbers are not assigned yet',
+        );
         return undefined;
       case 'malformed':
         log.error({ problem: metadata.problem }, 'job refused: its metadata can not be read');

@@ -31,7 +31,9 @@ const phoneArguments = z.strictObject({
     .string()
     .transform((text) => text.replace(/[\s().-]/g, '').replace(/^00/, '+'))
     .pipe(z.string().regex(/^\+[1-9]\d{6,14}$/))
-    .describe('The number in international form, for example +351210000000. Ask for the country when it is not clear.'),
+    .describe(
+      'The number in international form, for example +351210000000. Ask for the country when it is not clear.',
+    ),
 });
 const reasonArguments = z.strictObject({ reason: reason.describe('Why, in one short sentence.') });
 
@@ -44,7 +46,8 @@ const BUILT_INS: readonly BuiltIn[] = [
   },
   {
     name: 'request_supervisor',
-    description: 'Calls a human supervisor to this conversation: when the customer asks for a person or you can not get any further.',
+    description:
+      'Calls a human supervisor to this conversation: when the customer asks for a person or you can not get any further.',
     schema: reasonArguments,
     run: (args, actions) => actions.requestSupervisor(reasonArguments.parse(args).reason),
   },
@@ -56,7 +59,8 @@ const BUILT_INS: readonly BuiltIn[] = [
   },
   {
     name: WITHDRAW_REQUEST,
-    description: 'Takes back the request that waits for a supervisor, because the customer has changed their mind.',
+    description:
+      'Takes back the request that waits for a supervisor, because the customer has changed their mind.',
     schema: reasonArguments,
     run: (args, actions) => actions.withdrawRequest(reasonArguments.parse(args).reason),
   },

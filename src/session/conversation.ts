@@ -119,7 +119,9 @@ export class Conversation {
   turns(): { role: 'customer' | 'agent'; text: string }[] {
     return this.#items.flatMap((item) => {
       if (item.kind !== 'said' || item.role === 'system' || item.text === '') return [];
-      return [{ role: item.role === 'customer' ? ('customer' as const) : ('agent' as const), text: item.text }];
+      return [
+        { role: item.role === 'customer' ? ('customer' as const) : ('agent' as const), text: item.text },
+      ];
     });
   }
 

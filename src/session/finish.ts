@@ -57,7 +57,10 @@ async function archiveFacts({ claim, services, ended, log }: FinishDeps): Promis
         return undefined;
       }
       log.warn({ err, attempt }, 'the archive waits for the database');
-      await delay(services.clock, ARCHIVE_RETRY_MS[Math.min(attempt - 1, ARCHIVE_RETRY_MS.length - 1)] ?? 5_000);
+      await delay(
+        services.clock,
+        ARCHIVE_RETRY_MS[Math.min(attempt - 1, ARCHIVE_RETRY_MS.length - 1)] ?? 5_000,
+      );
     }
   }
   // The lease runs out and whoever claims the interaction next archives it from the stored transcript.

@@ -24,7 +24,9 @@ import { traceUsage } from './usage-trace.ts';
 import { Watch } from './watch.ts';
 
 /** `ended`: archived here. `left`: another worker has it, or will take it up. */
-export type SessionOutcome = ({ readonly kind: 'ended' } & Ended) | { readonly kind: 'left'; readonly why: string };
+export type SessionOutcome =
+  | ({ readonly kind: 'ended' } & Ended)
+  | { readonly kind: 'left'; readonly why: string };
 
 /** How long an utterance may still be going on before an interaction ends all the same. */
 const LAST_WORDS_MS = 15_000;
@@ -204,7 +206,8 @@ export class InteractionSession {
       rejoinMs: this.#claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs,
       onJoined: (first) => this.#onCustomerJoined(first),
       onLeft: () => this.#recorder.step('customer_left'),
-      onGone: (everCame) => void this.end('completed', everCame || this.#greeted ? 'customer_left' : 'not_joined'),
+      onGone: (everCame) =>
+        void this.end('completed', everCame || this.#greeted ? 'customer_left' : 'not_joined'),
       clock,
     });
   }
@@ -245,8 +248,13 @@ export class InteractionSession {
     await within(this.#services.clock, TOOLS_WAIT_MS, this.#tools.ready);
     this.#replies.answered();
     const { text, problems } = renderSystemPrompt(this.#prompts, this.#facts());
-    if (problems.length > 0) this.#log.warn({ problems }, 'the agent’s prompt has parts that can not be filled');
-    const chatCtx = this.#conversation.toChatContext(text, (call) => this.#tools.pendingText(call), speculative);
+    if (problems.length > 0)
+      this.#log.warn({ problems }, 'the agent’s prompt has parts that can not be filled');
+    const chatCtx = this.#conversation.toChatContext(
+      text,
+      (call) => this.#tools.pendingText(call),
+      speculative,
+    );
     const note = this.#tools.waitingNote();
     if (note) chatCtx.items.push(llm.ChatMessage.create({ role: 'system', content: note }));
     return { chatCtx, ...this.#tools.offered() };
@@ -330,7 +338,12 @@ export class InteractionSession {
     }
   }
 
-  readonly #onData = (_payload: Uint8Array, from: { identity: string } | undefined, _kind: unknown, topic?: string) => {
+  readonly #onData = (
+    _payload: Uint8Array,
+    from: { identity: string } | undefined,
+    _kind: unknown,
+    topic?: string,
+  ) => {
     // A bell of the server has no sender; whoever else rings it is not listened to.
     if (topic === TOPIC_DOORBELL && from === undefined) this.#services.leases.ring();
   };

@@ -4,7 +4,9 @@ import type { ToolCatalogue } from '../tools/types.ts';
  * A catalogue that is still being opened: empty until then, so that a conversation begins before a slow tool
  * server has listed its tools. Calls wait for it.
  */
-export function lateCatalogue(opening: Promise<ToolCatalogue>): ToolCatalogue & { readonly ready: Promise<void> } {
+export function lateCatalogue(
+  opening: Promise<ToolCatalogue>,
+): ToolCatalogue & { readonly ready: Promise<void> } {
   let opened: ToolCatalogue | undefined;
   const listeners: (() => void)[] = [];
   const ready = opening.then(

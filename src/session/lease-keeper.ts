@@ -2,6 +2,11 @@ import type { Log } from '../log.ts';
 import type { Clock } from './clock.ts';
 import type { RecordKey } from './outbox.ts';
 
+/** A claim as its keeper knows it: which worker holds which generation. */
+export interface LeaseKey extends RecordKey {
+  readonly workerId: string;
+}
+
 /** What a poll says of one interaction; the database is asked once for all interactions of the process. */
 export interface PolledSession {
   readonly interaction_id: string;
@@ -10,8 +15,8 @@ export interface PolledSession {
 }
 
 export interface LeaseKeeperDeps<Polled extends PolledSession> {
-  poll(leases: RecordKey[]): Promise<Polled[]>;
-  heartbeat(leases: RecordKey[]): Promise<PolledSession[]>;
+  poll(leases: LeaseKey[]): Promise<Polled[]>;
+  heartbeat(leases: LeaseKey[]): Promise<PolledSession[]>;
   readonly pollMs: number;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
@@ -20,7 +25,7 @@ export interface LeaseKeeperDeps<Polled extends PolledSession> {
 }
 
 interface Held<Polled> {
-  readonly key: RecordKey;
+  readonly key: LeaseKey;
   readonly onPolled: (row: Polled) => void;
   readonly onLost: () => void;
   confirmedAt: number;
@@ -46,7 +51,7 @@ export class LeaseKeeper<Polled extends PolledSession> {
   }
 
   /** Registers a claimed interaction; the returned function lets go of it. */
-  keep(key: RecordKey, handlers: { onPolled(row: Polled): void; onLost(): void }): () => void {
+  keep(key: LeaseKey, handlers: { onPolled(row: Polled): void; onLost(): void }): () => void {
     const confirmedAt = this.#deps.clock.now();
     this.#held.set(key.interactionId, { key, ...handlers, confirmedAt, lost: false });
     this.#start();
@@ -130,7 +135,7 @@ export class LeaseKeeper<Polled extends PolledSession> {
   }
 
   async #ask<Row extends PolledSession>(
-    query: (leases: RecordKey[]) => Promise<Row[]>,
+    query: (leases: LeaseKey[]) => Promise<Row[]>,
     deliver: (held: Held<Polled>, row: Row) => void,
   ): Promise<void> {
     const keys = [...this.#held.values()].map((held) => held.key);
@@ -140,7 +145,8 @@ export class LeaseKeeper<Polled extends PolledSession> {
       this.#failing = false;
       for (const row of rows) this.#deliver(row, deliver);
     } catch (err) {
-      if (!this.#failing) this.#deps.log.warn({ err, sessions: keys.length }, 'the database can not be asked for news');
+      if (!this.#failing)
+        this.#deps.log.warn({ err, sessions: keys.length }, 'the database can not be asked for news');
       this.#failing = true;
     }
   }

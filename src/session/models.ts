@@ -56,7 +56,11 @@ export interface SpeechParts {
   readonly turnDetection: inference.TurnDetector;
 }
 
-export function createSpeech(config: Config['speech'], settings: VoiceSettings, language: string): SpeechParts {
+export function createSpeech(
+  config: Config['speech'],
+  settings: VoiceSettings,
+  language: string,
+): SpeechParts {
   return {
     stt: new deepgram.STT({
       model: settings.stt_model,

@@ -54,7 +54,9 @@ export interface MetricRow extends MetricRecord {
 
 /** The two writes that the outbox batches; both throw when the database can't be reached. */
 export interface RecordSink {
-  appendRecords(batch: RecordBatch[]): Promise<{ interaction_id: string; stored: boolean; reason?: string | undefined }[]>;
+  appendRecords(
+    batch: RecordBatch[],
+  ): Promise<{ interaction_id: string; stored: boolean; reason?: string | undefined }[]>;
   recordMetrics(rows: MetricRow[]): Promise<void>;
 }
 
@@ -171,7 +173,9 @@ export class Outbox {
     const records = [...groups.values()].filter((group) => group.messages.length + group.steps.length > 0);
     const answers = records.length > 0 ? await this.#options.sink.appendRecords(records) : [];
     if (metrics.length > 0) await this.#options.sink.recordMetrics(metrics);
-    const refused = new Set(answers.filter((answer) => !answer.stored).map((answer) => answer.interaction_id));
+    const refused = new Set(
+      answers.filter((answer) => !answer.stored).map((answer) => answer.interaction_id),
+    );
     return batch.map(({ key }) => (refused.has(key.interactionId) ? 'stale' : 'stored'));
   }
 
@@ -181,7 +185,10 @@ export class Outbox {
     // The first failure and then one line a minute: an outage must not flood the log as well.
     if (this.#failures === 1 || this.#failures % 15 === 0) {
       const { log } = this.#options;
-      log.warn({ err, waiting: this.#queue.length, attempts: this.#failures }, 'records wait for the database');
+      log.warn(
+        { err, waiting: this.#queue.length, attempts: this.#failures },
+        'records wait for the database',
+      );
     }
     await new Promise<void>((resolve) => {
       this.#options.clock.after(delayMs, resolve);

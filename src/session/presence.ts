@@ -34,7 +34,9 @@ export class Presence {
     const { room } = this.#deps;
     room.on(RoomEvent.ParticipantConnected, this.#connected);
     room.on(RoomEvent.ParticipantDisconnected, this.#disconnected);
-    const already = [...room.remoteParticipants.values()].find((participant) => this.#isCustomer(participant));
+    const already = [...room.remoteParticipants.values()].find((participant) =>
+      this.#isCustomer(participant),
+    );
     if (already) this.#joined();
     else this.#waitAtMost(this.#deps.joinMs);
   }

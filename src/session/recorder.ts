@@ -38,7 +38,10 @@ export class Recorder {
     });
   }
 
-  step(step_type: string, fields: Omit<StepRecord, 'step_id' | 'step_type' | 'happened_at'> & { id?: string } = {}): void {
+  step(
+    step_type: string,
+    fields: Omit<StepRecord, 'step_id' | 'step_type' | 'happened_at'> & { id?: string } = {},
+  ): void {
     const { id, ...rest } = fields;
     void this.#outbox.step(this.#key, {
       step_id: id ?? randomUUID(),

@@ -30,7 +30,9 @@ export class Replies {
 
   constructor(deps: RepliesDeps) {
     this.#deps = deps;
-    deps.session.on(voice.AgentSessionEventTypes.SpeechCreated, ({ speechHandle }) => this.#track(speechHandle));
+    deps.session.on(voice.AgentSessionEventTypes.SpeechCreated, ({ speechHandle }) =>
+      this.#track(speechHandle),
+    );
     deps.session.on(voice.AgentSessionEventTypes.UserStateChanged, () => this.#pump());
     deps.session.on(voice.AgentSessionEventTypes.AgentStateChanged, ({ newState }) => {
       if (newState === 'speaking') this.#audible = true;
@@ -63,7 +65,10 @@ export class Replies {
   }
 
   /** Says fixed words of the runtime. Resolves when they have been said (or cut off). */
-  async say(text: string, options: { allowInterruptions?: boolean; inTranscript?: boolean } = {}): Promise<void> {
+  async say(
+    text: string,
+    options: { allowInterruptions?: boolean; inTranscript?: boolean } = {},
+  ): Promise<void> {
     if (this.#closed || !this.#deps.leaseHolds()) return;
     const handle = this.#deps.session.say(text, {
       allowInterruptions: options.allowInterruptions ?? true,

@@ -28,7 +28,11 @@ export interface ArchiveFacts {
 
 /** The single changes of an interaction that a session makes and waits for. All throw FloorwalkerError. */
 export interface InteractionStore {
-  setPhoneNumber(key: RecordKey, phoneNumber: string, source: PhoneSource): Promise<{ customerId: string | null }>;
+  setPhoneNumber(
+    key: RecordKey,
+    phoneNumber: string,
+    source: PhoneSource,
+  ): Promise<{ customerId: string | null }>;
   requestSupervisor(key: RecordKey, reason: string): Promise<{ supervisorPresent: boolean }>;
   complete(key: RecordKey, status: 'completed' | 'failed', endReason: string): Promise<ArchiveFacts>;
   updateArchive(interactionId: string, wrapUp: WrapUp): Promise<void>;

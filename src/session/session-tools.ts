@@ -95,7 +95,14 @@ export class SessionTools {
       isQuiet,
       clock,
     });
-    this.#filler = new Filler({ replies, prompts, channel, afterMs: config.figures.fillerMs, isQuiet, clock });
+    this.#filler = new Filler({
+      replies,
+      prompts,
+      channel,
+      afterMs: config.figures.fillerMs,
+      isQuiet,
+      clock,
+    });
     this.#trace();
   }
 
@@ -158,7 +165,9 @@ export class SessionTools {
   }
 
   async closeServers(): Promise<void> {
-    await this.#closeServers().catch((err: unknown) => this.#deps.log.warn({ err }, 'a tool server did not close'));
+    await this.#closeServers().catch((err: unknown) =>
+      this.#deps.log.warn({ err }, 'a tool server did not close'),
+    );
   }
 
   #trace(): void {
@@ -176,7 +185,11 @@ export class SessionTools {
       recorder.step('decision', {
         id: `${call.callId}:decision`,
         name: call.toolName,
-        output: { status: permission.status, note: permission.note ?? null, by: permission.decided_by_name ?? null },
+        output: {
+          status: permission.status,
+          note: permission.note ?? null,
+          by: permission.decided_by_name ?? null,
+        },
       });
       this.#pause.update(this.#ledger.pending().length);
     });
@@ -203,7 +216,8 @@ export class SessionTools {
     const { claim, services, profile, recorder, replies, conversation, prompts, onEndRequested } = this.#deps;
     return {
       async recordPhoneNumber(phoneNumber) {
-        if (profile.phoneIsVouchedFor) return 'The number was known already and is verified; it stays as it is.';
+        if (profile.phoneIsVouchedFor)
+          return 'The number was known already and is verified; it stays as it is.';
         const { customerId } = await services.interactions.setPhoneNumber(claim, phoneNumber, 'claimed');
         profile.learn(phoneNumber, 'claimed', customerId);
         return 'Stored. The number is what the customer says; it does not prove who they are.';
@@ -211,7 +225,11 @@ export class SessionTools {
       requestSupervisor: async (reason) => {
         const { supervisorPresent } = await services.interactions.requestSupervisor(claim, reason);
         this.#supervisorRequested = true;
-        recorder.step('handoff', { name: 'request_supervisor', input: { reason }, output: { supervisorPresent } });
+        recorder.step('handoff', {
+          name: 'request_supervisor',
+          input: { reason },
+          output: { supervisorPresent },
+        });
         return supervisorPresent
           ? 'A supervisor has been called. Tell the customer, and go on helping until one joins.'
           : 'No supervisor is there right now. Say so honestly: the customer can wait, or leave a phone number to be called back.';
@@ -228,7 +246,9 @@ export class SessionTools {
       },
       withdrawRequest: async (reason) => {
         const count = await this.#ledger.withdraw(null, reason);
-        return count > 0 ? 'The request was withdrawn. Nothing was done.' : 'It was too late: the request had been decided.';
+        return count > 0
+          ? 'The request was withdrawn. Nothing was done.'
+          : 'It was too late: the request had been decided.';
       },
     };
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ReadableStream } from 'node:stream/web';
-import { llm, stt, voice } from '@livekit/agents';
+import { llm, type stt, voice } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
 import { maskCardNumbers } from '../domain/card-numbers.ts';
 import type { Log } from '../log.ts';
@@ -151,7 +151,10 @@ export class SpeakingAgent extends voice.Agent {
     const calls = chunk.delta?.toolCalls;
     if (!chunk.delta || !calls?.length) return chunk.delta?.content || chunk.usage ? chunk : undefined;
     if (refuse) {
-      this.#deps.log.warn({ tools: calls.map((call) => call.name) }, 'model called a tool although it may not');
+      this.#deps.log.warn(
+        { tools: calls.map((call) => call.name) },
+        'model called a tool although it may not',
+      );
       const { toolCalls: _refused, ...delta } = chunk.delta;
       return delta.content ? { ...chunk, delta } : undefined;
     }

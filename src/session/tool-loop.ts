@@ -1,5 +1,5 @@
-import type { Log } from '../log.ts';
 import type { PromptBook } from '../definitions/prompts.ts';
+import type { Log } from '../log.ts';
 import type { ToolLedger } from '../tools/ledger.ts';
 import type { ToolOutcome } from '../tools/ledger-types.ts';
 import type { ToolCatalogue } from '../tools/types.ts';
@@ -60,7 +60,8 @@ export class ToolLoop {
       return { tools: all.filter((tool) => tool.name === WITHDRAW_REQUEST), toolChoice: 'auto' };
     }
     const tools = all.filter((tool) => tool.name !== WITHDRAW_REQUEST);
-    const mustSpeak = conversation.openCalls().length > 0 || conversation.toolStepsInTurn() >= MAX_STEPS_A_TURN;
+    const mustSpeak =
+      conversation.openCalls().length > 0 || conversation.toolStepsInTurn() >= MAX_STEPS_A_TURN;
     return { tools, toolChoice: mustSpeak ? 'none' : 'auto' };
   }
 
@@ -75,7 +76,9 @@ export class ToolLoop {
   /** The reminder that goes with a request made while a decision is awaited. */
   waitingNote(): string | undefined {
     const names = [...new Set(this.#deps.ledger.pending().map((call) => call.toolName))];
-    return names.length > 0 ? this.#deps.prompts.render('tool_waits', { tools: names.join(', ') }) : undefined;
+    return names.length > 0
+      ? this.#deps.prompts.render('tool_waits', { tools: names.join(', ') })
+      : undefined;
   }
 
   #settle(outcome: ToolOutcome): void {

@@ -9,7 +9,13 @@ import type { ConversationItem } from './conversation.ts';
 const status = z.enum(['resolved', 'unresolved']);
 const tagName = z
   .string()
-  .transform((text) => text.trim().toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '_').replace(/^_+|_+$/g, ''))
+  .transform((text) =>
+    text
+      .trim()
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, '_')
+      .replace(/^_+|_+$/g, ''),
+  )
   .pipe(z.string().min(1).max(60));
 
 /** The model's part of an archive, in the JSON forms of the `interaction_archives` columns. */
@@ -92,8 +98,12 @@ function readWrapUp(text: string): { ok: true; wrapUp: WrapUp } | { ok: false; p
   try {
     const begin = text.indexOf('{');
     if (begin < 0) return { ok: false, problem: 'there is no JSON object in it' };
-    const parsed = wrapUpSchema.safeParse(JSON.parse(jsonrepair(text.slice(begin, text.lastIndexOf('}') + 1 || undefined))));
-    return parsed.success ? { ok: true, wrapUp: parsed.data } : { ok: false, problem: z.prettifyError(parsed.error) };
+    const parsed = wrapUpSchema.safeParse(
+      JSON.parse(jsonrepair(text.slice(begin, text.lastIndexOf('}') + 1 || undefined))),
+    );
+    return parsed.success
+      ? { ok: true, wrapUp: parsed.data }
+      : { ok: false, problem: z.prettifyError(parsed.error) };
   } catch {
     return { ok: false, problem: 'it is not JSON' };
   }

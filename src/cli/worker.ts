@@ -1,0 +1,29 @@
+import type { Config } from '../config.ts';
+import { createServiceClient } from '../database/client.ts';
+import type { Log } from '../log.ts';
+import { createClaims } from '../runtime/claims.ts';
+import { Dispatcher } from '../runtime/dispatcher.ts';
+import { Worker } from '../runtime/worker.ts';
+import { systemClock } from '../session/clock.ts';
+
+/**
+ * `floorwalker worker`: runs until `stop` is aborted, then drains.
+ *
+ * @throws WorkerError of the framework when LiveKit can't be reached after several attempts.
+ */
+export async function runWorker(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+  const db = createServiceClient(config.supabase);
+  const worker = new Worker({ config, claims: createClaims(db, config, log), log });
+  const dispatcher = new Dispatcher({ db, config, clock: systemClock, log });
+  stop.addEventListener('abort', () => {
+    void dispatcher.stop();
+    worker.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));
+  });
+  const running = worker.run();
+  void worker.registered().then(() => {
+    log.info({ worker: worker.id, cap: config.worker.maxInteractions }, 'worker is registered with LiveKit');
+    dispatcher.start();
+  });
+  await running;
+  await worker.stop();
+}

@@ -1,0 +1,58 @@
+import type { Database } from '../database/client.ts';
+import { type LoadedSession, loadSession } from '../database/session-load.ts';
+import { customerIdentity } from '../domain/identities.ts';
+import type { Claim } from '../session/claim.ts';
+
+/**
+ * The claim of a job, in the session's own terms.
+ *
+ * @param telephoneIdentity identity of the SIP participant, for an interaction that came in by telephone.
+ * @throws FloorwalkerError `stale_generation`
+ */
+export async function loadClaim(
+  db: Database,
+  key: { interactionId: string; generation: number },
+  telephoneIdentity?: string,
+): Promise<Claim> {
+  const loaded = await loadSession(db, key);
+  const { interaction, business, customer, snapshot } = loaded;
+  return {
+    ...key,
+    workerId: interaction.worker_id ?? '',
+    recovered: interaction.claim_attempts > 1,
+    channel: interaction.interaction_type,
+    room: interaction.livekit_room_id,
+    customerIdentity: telephoneIdentity ?? customerIdentity(interaction.id),
+    customerId: interaction.customer_id,
+    customerName: customer?.name ?? null,
+    phoneNumber: interaction.phone_number,
+    phoneSource: interaction.phone_source,
+    business: {
+      id: business.id,
+      name: business.name,
+      timeZone: business.time_zone,
+      vocabulary: business.tag_vocabulary,
+    },
+    agent: {
+      id: snapshot.agent_id,
+      name: snapshot.name,
+      systemPrompt: snapshot.system_prompt,
+      greeting: snapshot.greeting,
+      language: snapshot.language,
+      model_settings: snapshot.model_settings,
+      voice_settings: snapshot.voice_settings,
+    },
+    tools: snapshot.tools,
+    messages: loaded.messages.map((message) => ({
+      id: message.item_id,
+      role: message.role,
+      text: message.content,
+      interrupted: message.interrupted,
+      at: Date.parse(message.spoken_at ?? message.created_at),
+    })),
+    calls: loaded.calls.map((call: LoadedSession['calls'][number]) => ({
+      ...call,
+      at: Date.parse(call.requested_at),
+    })),
+  };
+}

@@ -1,0 +1,60 @@
+import { RoomServiceClient } from 'livekit-server-sdk';
+import type { Config } from '../config.ts';
+import type { Database } from '../database/client.ts';
+import { claimInteraction, createInteraction } from '../database/interactions.ts';
+import { parseAgentIdentity } from '../domain/identities.ts';
+import type { Log } from '../log.ts';
+import type { Claims } from './worker.ts';
+
+/**
+ * A job's process may have to be started first; its own heartbeats then shorten the lease to the usual one.
+ */
+const FIRST_LEASE_SECONDS = 30;
+
+export function createClaims(db: Database, config: Config, log: Log): Claims {
+  const rooms = new RoomServiceClient(
+    config.livekit.url.replace(/^ws/, 'http'),
+    config.livekit.apiKey,
+    config.livekit.apiSecret,
+  );
+  return {
+    async claim(interactionId, workerId) {
+      const claim = await claimInteraction(db, {
+        interactionId,
+        workerId,
+        leaseSeconds: FIRST_LEASE_SECONDS,
+      });
+      return claim.claimed ? { generation: claim.generation } : { refused: claim.reason };
+    },
+
+    async createFor(agentId, room, phoneNumber) {
+      const { data } = await db.from('agents').select('agent_type').eq('id', agentId).maybeSingle();
+      const created = await createInteraction(db, {
+        agent_id: agentId,
+        channel: data?.agent_type === 'voice' ? 'voice' : 'chat',
+        room,
+        ...(phoneNumber ? { phone_number: phoneNumber, phone_source: 'claimed' as const } : {}),
+        require_public: false,
+      });
+      return created.interaction_id;
+    },
+
+    // A process that was only stopped wakes up as a ghost beside its successor; out of the room it is harmless.
+    async removePredecessors(room, interactionId, generation) {
+      if (generation <= 1) return;
+      try {
+        for (const { identity } of await rooms.listParticipants(room)) {
+          const agent = parseAgentIdentity(identity);
+          if (agent?.interactionId !== interactionId || agent.generation >= generation) continue;
+          await rooms.removeParticipant(room, identity);
+          log.info(
+            { interaction: interactionId, generation: agent.generation },
+            'predecessor removed from the room',
+          );
+        }
+      } catch (err) {
+        log.warn({ err, interaction: interactionId }, 'the room could not be cleared of predecessors');
+      }
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+import type { Config } from '../config.ts';
+import type { Database } from '../database/client.ts';
+import { type ClaimableInteraction, claimableInteractions, reapUnjoined } from '../database/leases.ts';
+import { expirePermissions } from '../database/permissions.ts';
+import { AGENT_NAME, customerIdentity } from '../domain/identities.ts';
+import type { Log } from '../log.ts';
+import type { Clock } from '../session/clock.ts';
+
+export interface DispatcherDeps {
+  readonly db: Database;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const ROUND_MS = 1_000;
+/** A dispatch that was made has this long to become a claim before it is made again. */
+const PATIENCE_MS = 5_000;
+const HOUSEKEEPING_ROUNDS = 5;
+
+/**
+ * LiveKit tries a dispatch once and forgets it: with no worker free, or when a worker dies, nobody comes.
+ * Each worker therefore looks for interactions that wait for one and dispatches them again, until one is
+ * claimed. Two workers that dispatch the same one do no harm: a claim succeeds once.
+ */
+export class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #dispatches: AgentDispatchClient;
+  readonly #rooms: RoomServiceClient;
+  /** When an interaction's generation was last dispatched or first seen; the key changes with each claim. */
+  readonly #triedAt = new Map<string, number>();
+  #cancel: (() => void) | undefined;
+  #round = 0;
+  #stopped = true;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps;
+    const { url, apiKey, apiSecret } = deps.config.livekit;
+    const http = url.replace(/^ws/, 'http');
+    this.#dispatches = new AgentDispatchClient(http, apiKey, apiSecret);
+    this.#rooms = new RoomServiceClient(http, apiKey, apiSecret);
+  }
+
+  start(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel?.();
+    await this.#working;
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    // Workers of a fleet that were started together must not ask together for ever.
+    const delayMs = ROUND_MS * (0.75 + Math.random() / 2);
+    this.#cancel = this.#deps.clock.after(delayMs, () => {
+      this.#working = this.#work().finally(() => this.#schedule());
+    });
+  }
+
+  async #work(): Promise<void> {
+    const { db, log } = this.#deps;
+    try {
+      const waiting = await claimableInteractions(db);
+      this.#forget(waiting);
+      for (const interaction of waiting) await this.#dispatch(interaction);
+      this.#round += 1;
+      if (this.#round % HOUSEKEEPING_ROUNDS === 0) await this.#keepHouse();
+    } catch (err) {
+      log.warn({ err }, 'waiting interactions could not be looked for');
+    }
+  }
+
+  async #dispatch(interaction: ClaimableInteraction): Promise<void> {
+    const { clock, log } = this.#deps;
+    const key = dispatchKey(interaction);
+    const triedAt = this.#triedAt.get(key);
+    if (triedAt === undefined && interaction.generation === 0) {
+      // The API has just dispatched it; its job may be on the way.
+      this.#triedAt.set(key, clock.now());
+      return;
+    }
+    if (triedAt !== undefined && clock.now() - triedAt < PATIENCE_MS) return;
+    this.#triedAt.set(key, clock.now());
+    const { interaction_id, room } = interaction;
+    try {
+      await this.#dispatches.createDispatch(room, AGENT_NAME, {
+        metadata: JSON.stringify({ interaction_id }),
+      });
+      log.info(
+        { interaction: interaction_id, attempts: interaction.claim_attempts },
+        'waiting interaction dispatched again',
+      );
+    } catch (err) {
+      log.warn({ err, interaction: interaction_id }, 'waiting interaction could not be dispatched');
+    }
+  }
+
+  #forget(waiting: readonly ClaimableInteraction[]): void {
+    const keys = new Set(waiting.map(dispatchKey));
+    for (const key of this.#triedAt.keys()) if (!keys.has(key)) this.#triedAt.delete(key);
+  }
+
+  /** Permissions are timed out and empty rooms given up with or without a session that watches them. */
+  async #keepHouse(): Promise<void> {
+    const { db, config, log } = this.#deps;
+    await expirePermissions(db);
+    const present = await this.#customersWaiting();
+    const reaped = await reapUnjoined(db, { afterSeconds: config.figures.joinTimeoutMs / 1000, present });
+    if (reaped.length > 0)
+      log.info({ interactions: reaped.length }, 'interactions that nobody joined were given up');
+  }
+
+  async #customersWaiting(): Promise<string[]> {
+    const waiting = await claimableInteractions(this.#deps.db);
+    const present: string[] = [];
+    for (const { interaction_id, room } of waiting) {
+      try {
+        const participants = await this.#rooms.listParticipants(room);
+        if (participants.some(({ identity }) => identity === customerIdentity(interaction_id))) {
+          present.push(interaction_id);
+        }
+      } catch {
+        // A room that does not exist (any more) has nobody in it.
+      }
+    }
+    return present;
+  }
+}
+
+function dispatchKey({ interaction_id, generation }: ClaimableInteraction): string {
+  return `${interaction_id}/${generation}`;
+}

@@ -1,0 +1,120 @@
+import { fileURLToPath } from 'node:url';
+import type { VAD } from '@livekit/agents';
+import { RoomServiceClient } from 'livekit-server-sdk';
+import type { Config } from '../config.ts';
+import { updateArchive } from '../database/archives.ts';
+import { createServiceClient, type Database } from '../database/client.ts';
+import { completeInteraction, requestSupervisor, setPhoneNumber } from '../database/interactions.ts';
+import { heartbeat, pollSessions, releaseLease } from '../database/leases.ts';
+import { appendRecords, recordMetrics } from '../database/records.ts';
+import { loadPromptLibrary, type PromptLibrary } from '../definitions/prompts.ts';
+import type { Log } from '../log.ts';
+import { createDeviceScorer } from '../scoring/device-scorer.ts';
+import { createModelScorer } from '../scoring/model-scorer.ts';
+import type { ConversationScorer } from '../scoring/types.ts';
+import { systemClock } from '../session/clock.ts';
+import { LeaseKeeper } from '../session/lease-keeper.ts';
+import { loadVad } from '../session/models.ts';
+import { Outbox } from '../session/outbox.ts';
+import type { InteractionStore, SessionNews, SessionServices } from '../session/services.ts';
+import { createToolCallStore } from '../tools/call-store.ts';
+
+export const PROMPTS_DIRECTORY = fileURLToPath(new URL('../../prompts', import.meta.url));
+
+export interface ProcessServices extends SessionServices {
+  readonly db: Database;
+}
+
+/** Makes what the sessions of this process share. Nothing of it is a session's own. */
+export async function createProcessServices(config: Config, log: Log): Promise<ProcessServices> {
+  const clock = systemClock;
+  const db = createServiceClient(config.supabase);
+  const prompts = loadPromptLibrary(PROMPTS_DIRECTORY);
+  const deviceScorer = await createDeviceScorer();
+  const { leaseMs, heartbeatMs, pollMs } = config.figures;
+  let vad: Promise<VAD> | undefined;
+  return {
+    config,
+    log,
+    clock,
+    db,
+    prompts,
+    deviceScorer,
+    modelScorer: createRefiningScorer(config, prompts, deviceScorer),
+    outbox: new Outbox({
+      clock,
+      log,
+      sink: {
+        appendRecords: (batch) => appendRecords(db, batch),
+        recordMetrics: async (rows) => void (await recordMetrics(db, rows)),
+      },
+    }),
+    leases: new LeaseKeeper<SessionNews>({
+      poll: (leases) => pollSessions(db, leases),
+      // Leases of a process were all claimed by the one worker that started it.
+      heartbeat: async (leases) => {
+        const workerId = leases[0]?.workerId ?? '';
+        return heartbeat(db, { workerId, leases, leaseSeconds: leaseMs / 1000 });
+      },
+      heartbeatMs,
+      pollMs,
+      leaseMs,
+      clock,
+      log,
+    }),
+    interactions: createInteractionStore(db),
+    toolCalls: createToolCallStore(db),
+    rooms: new RoomServiceClient(
+      config.livekit.url.replace(/^ws/, 'http'),
+      config.livekit.apiKey,
+      config.livekit.apiSecret,
+    ),
+    loadVad() {
+      vad ??= loadVad();
+      return vad;
+    },
+  };
+}
+
+function createRefiningScorer(
+  config: Config,
+  prompts: PromptLibrary,
+  fallback: ConversationScorer,
+): ConversationScorer | undefined {
+  if (config.scoring.scorer !== 'model') return undefined;
+  return createModelScorer({
+    ...config.llm,
+    model: config.scoring.model,
+    prompt: promptText(prompts),
+    fallback,
+  });
+}
+
+/** The scorer fills its own placeholders, turn by turn; the book only finds and checks the file. */
+function promptText(prompts: PromptLibrary): string {
+  const values = { conversation: '{{conversation}}', customer_turns: '{{customer_turns}}' };
+  return prompts.forLanguage('en').book.renderOther('score_conversation', values);
+}
+
+function createInteractionStore(db: Database): InteractionStore {
+  return {
+    async setPhoneNumber(key, phoneNumber, source) {
+      const { customer_id } = await setPhoneNumber(db, { ...key, phoneNumber, source });
+      return { customerId: customer_id };
+    },
+    async requestSupervisor(key, reason) {
+      const { supervisor_present } = await requestSupervisor(db, { ...key, reason });
+      return { supervisorPresent: supervisor_present };
+    },
+    async complete(key, status, endReason) {
+      const { archive, already } = await completeInteraction(db, { ...key, status, endReason });
+      return { summary: archive?.summary ?? '', facts: archive?.facts ?? {}, already };
+    },
+    async updateArchive(interactionId, result) {
+      await updateArchive(db, { interactionId, result });
+    },
+    async release(key) {
+      await releaseLease(db, key);
+    },
+  };
+}

@@ -1,0 +1,234 @@
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { type RunningApi, runApi } from '../../src/cli/api.ts';
+import { type Figures, figureSetting, loadConfig } from '../../src/config.ts';
+import { Child } from '../../src/embedded/child.ts';
+import { freeTcpPort } from '../../src/embedded/ports.ts';
+import { type Customer, joinAsCustomer } from '../../src/embedded/rehearsal/caller/caller.ts';
+import { createLog } from '../../src/log.ts';
+import { setupDatabase, type TestDatabase } from './database.ts';
+import type { Agent, Business, Person } from './fixtures.ts';
+import { setupLiveKit, type TestLiveKit } from './livekit.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface StackOptions {
+  readonly openaiBaseUrl: string;
+  readonly speech?: { readonly openaiBaseUrl: string; readonly deepgramBaseUrl: string };
+  readonly figures?: Partial<Figures>;
+  readonly env?: Record<string, string>;
+  readonly maxInteractions?: number;
+}
+
+const createdSchema = z.object({
+  interaction_id: z.string(),
+  room: z.string(),
+  url: z.string(),
+  token: z.string(),
+  resume_token: z.string(),
+});
+export type Created = z.output<typeof createdSchema>;
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+}
+
+/** Everything real that an interaction needs: database, LiveKit, API in this process, worker in its own. */
+export interface Stack {
+  readonly database: TestDatabase;
+  readonly livekit: TestLiveKit;
+  readonly business: Business;
+  readonly supervisor: Person;
+  readonly apiUrl: string;
+  readonly worker: Child;
+  /** What the worker and its jobs wrote to their log. */
+  readonly log: readonly string[];
+  /** An agent of the business with this stack's supervisor. */
+  createAgent(given?: Partial<Parameters<TestDatabase['createAgent']>[0]>): Promise<Agent>;
+  create(agent: Agent, body?: Record<string, unknown>): Promise<Created>;
+  /** Creates an interaction and joins it as its customer. */
+  join(agent: Agent, body?: Record<string, unknown>): Promise<{ customer: Customer; created: Created }>;
+  /** Joins again with a new token. */
+  rejoin(created: Created): Promise<Customer>;
+  request(path: string, options?: { method?: string; body?: unknown; as?: Person }): Promise<ApiAnswer>;
+  startWorker(): Promise<Child>;
+  stop(): Promise<void>;
+}
+
+export async function setupStack(options: StackOptions): Promise<Stack> {
+  const database = await setupDatabase();
+  const livekit = setupLiveKit();
+  const business = await database.createBusiness({
+    name: 'Harbour Goods',
+    tagVocabulary: { topics: ['orders', 'billing'], issues: ['refund_request', 'late_delivery'] },
+  });
+  const supervisor = await database.createUser({ businessId: business.id, name: 'Sam Supervisor' });
+  const env = environment(database, livekit, options);
+  const config = loadConfig({ ...env, PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1' });
+  const api: RunningApi = await runApi(config, createLog({ level: 'silent' }));
+  const apiUrl = `http://127.0.0.1:${api.port}`;
+  const log: string[] = [];
+  const children: Child[] = [];
+  const customers: Customer[] = [];
+  const voiceSupervisors = new Map<string, Person>();
+
+  const startWorker = async (): Promise<Child> => {
+    const port = await freeTcpPort();
+    const child = new Child({
+      name: 'worker',
+      command: process.execPath,
+      args: ['src/main.ts', 'worker'],
+      cwd: ROOT,
+      env: { ...env, WORKER_PORT: String(port), PATH: process.env.PATH },
+      killAfterMs: 20_000,
+      onLine: (line) => log.push(line),
+    });
+    children.push(child);
+    await child.start();
+    await waitUntil(
+      () => log.some((line) => line.includes('registered with LiveKit')),
+      40_000,
+      () => child.tail,
+    );
+    return child;
+  };
+
+  const request: Stack['request'] = async (path, { method, body, as } = {}) => {
+    const response = await fetch(`${apiUrl}${path}`, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: {
+        'content-type': 'application/json',
+        apikey: database.publishableKey,
+        ...(as ? { authorization: `Bearer ${as.accessToken}` } : {}),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      body: text === '' ? {} : z.record(z.string(), z.unknown()).parse(JSON.parse(text)),
+    };
+  };
+
+  const create: Stack['create'] = async (agent, body = {}) => {
+    const answer = await request('/v1/interactions', {
+      body: { agent_id: agent.id, channel: agent.agentType, ...body },
+    });
+    if (answer.status >= 300) throw new Error(`not created: ${JSON.stringify(answer.body)}`);
+    return createdSchema.parse(answer.body);
+  };
+
+  const enter = async (
+    place: { url: string; token: string },
+    agentType: 'voice' | 'chat',
+  ): Promise<Customer> => {
+    const customer = await joinAsCustomer({
+      url: place.url,
+      token: place.token,
+      channel: agentType,
+      ...(options.speech ? { speechBaseUrl: options.speech.openaiBaseUrl } : {}),
+    });
+    customers.push(customer);
+    return customer;
+  };
+
+  const worker = await startWorker();
+  return {
+    database,
+    livekit,
+    business,
+    supervisor,
+    apiUrl,
+    worker,
+    log,
+    request,
+    create,
+    startWorker,
+    async createAgent(given = {}) {
+      const agentType = given.agentType ?? 'chat';
+      let supervisorId = given.supervisorId ?? supervisor.id;
+      if (agentType === 'voice' && !given.supervisorId) {
+        const existing = voiceSupervisors.get('voice');
+        const person =
+          existing ??
+          (await database.createUser({
+            businessId: business.id,
+            supervisorType: 'voice',
+            name: 'Vera Voice',
+          }));
+        voiceSupervisors.set('voice', person);
+        supervisorId = person.id;
+      }
+      return database.createAgent({ businessId: business.id, supervisorId, agentType, ...given });
+    },
+    async join(agent, body) {
+      const created = await create(agent, body);
+      return { created, customer: await enter(created, agent.agentType) };
+    },
+    async rejoin(created) {
+      const answer = await request(`/v1/interactions/${created.interaction_id}/rejoin`, {
+        body: { resume_token: created.resume_token },
+      });
+      const place = z.object({ url: z.string(), token: z.string() }).parse(answer.body);
+      return enter(place, 'chat');
+    },
+    async stop() {
+      await Promise.all(customers.map((customer) => customer.leave()));
+      await Promise.all(children.map((child) => child.stop()));
+      await api.stop();
+      await database.stop();
+    },
+  };
+}
+
+function environment(
+  database: TestDatabase,
+  livekit: TestLiveKit,
+  options: StackOptions,
+): Record<string, string> {
+  const figures = Object.entries(options.figures ?? {}).map(([name, value]) => [
+    figureSetting(name),
+    String(value),
+  ]);
+  return {
+    LIVEKIT_URL: livekit.url,
+    LIVEKIT_API_KEY: livekit.apiKey,
+    LIVEKIT_API_SECRET: livekit.apiSecret,
+    SUPABASE_URL: database.supabaseUrl,
+    SUPABASE_SECRET_KEY: database.secretKey,
+    SUPABASE_PUBLISHABLE_KEY: database.publishableKey,
+    OPENAI_API_KEY: 'test',
+    OPENAI_BASE_URL: options.openaiBaseUrl,
+    DEEPGRAM_API_KEY: 'test',
+    ...(options.speech
+      ? {
+          OPENAI_TTS_BASE_URL: options.speech.openaiBaseUrl,
+          DEEPGRAM_BASE_URL: options.speech.deepgramBaseUrl,
+        }
+      : {}),
+    ALLOW_INLINE_STDIO: '1',
+    ALLOW_PRIVATE_ADDRESSES: '1',
+    WORKER_HOST: '127.0.0.1',
+    WORKER_IDLE_PROCESSES: '1',
+    WORKER_MAX_INTERACTIONS: String(options.maxInteractions ?? 10),
+    LOG_LEVEL: 'debug',
+    ...Object.fromEntries(figures),
+    ...options.env,
+  };
+}
+
+/** Polls a condition of the outside world; the error says what `tail` knows. */
+export async function waitUntil<T>(
+  condition: () => T | Promise<T>,
+  deadlineMs = 10_000,
+  tail: () => string = () => '',
+): Promise<NonNullable<T>> {
+  const end = Date.now() + deadlineMs;
+  for (;;) {
+    const value = await condition();
+    if (value) return value as NonNullable<T>;
+    if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms. ${tail()}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
