@@ -114,11 +114,11 @@ begin
   if mine.status <> 'active' then
     perform floorwalker.fail('interaction_ended', 'This interaction has ended.');
   end if;
+  customer := floorwalker.link_customer(mine.business_id, p_phone);
   if p_source = 'claimed' and mine.phone_source in ('sip', 'verified') and mine.phone_number <> p_phone then
     return jsonb_build_object('stored', false, 'reason', 'trusted_number_kept', 'phone_number', mine.phone_number,
       'phone_source', mine.phone_source, 'customer_id', mine.customer_id);
   end if;
-  customer := floorwalker.link_customer(mine.business_id, p_phone);
   update interactions set phone_number = p_phone, customer_id = customer,
     phone_source = case when p_source = 'claimed' and phone_number = p_phone then coalesce(phone_source, p_source) else p_source end
   where id = mine.id returning * into mine;

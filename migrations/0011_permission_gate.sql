@@ -222,27 +222,31 @@ begin
 end
 $$;
 
--- What nobody has answered in time goes to the cover and the admins too. Each request is returned once.
+-- What nobody has answered in time goes to the cover and the admins too. Each request is returned once; one whose
+-- row is busy right now waits for the next round.
 create function public.escalate_requests(p_after_seconds numeric) returns jsonb
   language plpgsql security definer set search_path = public, pg_temp
 as $$
 declare
   before timestamptz := clock_timestamp() - make_interval(secs => p_after_seconds::double precision);
+  escalated jsonb;
 begin
-  return (
-    with permissions as (
-      update tool_permissions set escalated_at = clock_timestamp()
-      where status = 'pending' and escalated_at is null and requested_at <= before
-      returning id, interaction_id
-    ), requests as (
-      update interactions set supervisor_request_escalated_at = clock_timestamp()
+  with permissions as (
+    update tool_permissions set escalated_at = clock_timestamp()
+    where id in (select id from tool_permissions
+      where status = 'pending' and escalated_at is null and requested_at <= before for update skip locked)
+    returning id, interaction_id
+  ), requests as (
+    update interactions set supervisor_request_escalated_at = clock_timestamp()
+    where id in (select id from interactions
       where status = 'active' and control = 'agent' and supervisor_requested_at <= before
-        and supervisor_request_escalated_at is null
-      returning id
-    )
-    select coalesce(jsonb_agg(e), '[]') from (
-      select jsonb_build_object('interaction_id', interaction_id, 'permission_id', id) as e from permissions
-      union all select jsonb_build_object('interaction_id', id, 'permission_id', null) from requests
-    ) all_requests);
+        and supervisor_request_escalated_at is null for update skip locked)
+    returning id
+  )
+  select coalesce(jsonb_agg(e), '[]') into escalated from (
+    select jsonb_build_object('interaction_id', interaction_id, 'permission_id', id) as e from permissions
+    union all select jsonb_build_object('interaction_id', id, 'permission_id', null) from requests
+  ) all_requests;
+  return escalated;
 end
 $$;
