@@ -126,6 +126,24 @@ export async function seedShopOrders(
   if (items.length === 0) return;
   const { error } = await db.from('shop_order_items').insert(items);
   if (error) throw new Error(`The items of the example orders can not be written: ${error.message}`);
+  await payBackCancelled(db, businessId, added);
+}
+
+/** What was cancelled has been paid back. */
+async function payBackCancelled(
+  db: SupabaseClient,
+  businessId: string,
+  added: readonly { id: string; order_number: number }[],
+): Promise<void> {
+  const refunds = added.flatMap(({ id, order_number }) => {
+    const order = EXAMPLES.find(({ number }) => number === order_number);
+    if (order?.status !== 'cancelled') return [];
+    const amount_cents = order.items.reduce((sum, [, quantity, price]) => sum + quantity * price, 0);
+    const idempotency_key = `example:${order_number}`;
+    return [{ business_id: businessId, order_id: id, amount_cents, reason: 'cancelled', idempotency_key }];
+  });
+  const { error } = await db.from('shop_refunds').insert(refunds);
+  if (error) throw new Error(`The refunds of the example orders can not be written: ${error.message}`);
 }
 
 function orderRow({ number, phone, status, age, carrier }: ExampleOrder, businessId: string, now: Date) {
