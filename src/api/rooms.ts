@@ -6,26 +6,15 @@ import {
   TrackSource,
   type VideoGrant,
 } from 'livekit-server-sdk';
+import { AGENT_NAME, customerIdentity, parseAgentIdentity, TOPIC_DOORBELL } from '../domain/identities.ts';
 import { FloorwalkerError } from '../errors.ts';
 import type { ApiSettings } from './settings.ts';
 
 export type Channel = 'voice' | 'chat';
 
-/** The name every worker registers with, see the public contract. */
-export const AGENT_NAME = 'floorwalker';
-export const DOORBELL_TOPIC = 'floorwalker.doorbell';
 /** Time a customer has to join with a token; being in the room outlives it. */
 export const TOKEN_LIFETIME_SECONDS = 600;
 const REQUEST_TIMEOUT_SECONDS = 5;
-
-export function customerIdentity(interactionId: string): string {
-  return `customer-${interactionId}`;
-}
-
-/** The agent's identity carries its lease's generation; a doorbell is for whichever generation is there. */
-function agentIdentityPrefix(interactionId: string): string {
-  return `agent-${interactionId}-g`;
-}
 
 /**
  * LiveKit as the API needs it: rooms are created here and nowhere else, and what each token may do is
@@ -113,17 +102,16 @@ export class Rooms {
    * @throws FloorwalkerError `media_unavailable`; the worker's poll finds the change all the same
    */
   async ringDoorbell(room: string, interactionId: string): Promise<void> {
-    const prefix = agentIdentityPrefix(interactionId);
     await this.#ask('ring the doorbell', async () => {
       const participants = await this.#rooms.listParticipants(room);
       const destinationIdentities = participants
         .map(({ identity }) => identity)
-        .filter((identity) => identity.startsWith(prefix));
+        .filter((identity) => parseAgentIdentity(identity)?.interactionId === interactionId);
       // An empty list would mean everybody.
       if (destinationIdentities.length === 0) return;
       await this.#rooms.sendData(room, new Uint8Array(), DataPacket_Kind.RELIABLE, {
         destinationIdentities,
-        topic: DOORBELL_TOPIC,
+        topic: TOPIC_DOORBELL,
       });
     });
   }

@@ -1,11 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { DisconnectReason, Room, RoomEvent, type TextStreamReader } from '@livekit/rtc-node';
+import { ATTRIBUTE_MESSAGE_ID, parseAgentIdentity, TOPIC_ACK, TOPIC_CHAT } from '../domain/identities.ts';
 import { ApiRefusal, type ChatApi, type Created, type Join } from './chat-api.ts';
 import { ChatOutbox } from './chat-outbox.ts';
 
-const CHAT_TOPIC = 'lk.chat';
-const TRANSCRIPTION_TOPIC = 'lk.transcription';
-const ACKNOWLEDGEMENT_TOPIC = 'floorwalker.ack';
+const TOPIC_TRANSCRIPTION = 'lk.transcription';
 /** The API lets a customer back into a chat for ten minutes. */
 const REJOIN_FOR_MS = 600_000;
 /** How long an agent may be away before we ask whether the interaction is over, and how often we ask again. */
@@ -39,7 +38,7 @@ export class ChatConnection extends EventEmitter<ChatEvents> {
     this.#outbox = new ChatOutbox(async ({ id, text }) => {
       const participant = this.#room?.localParticipant;
       if (!participant) throw new Error('not in the room');
-      await participant.sendText(text, { topic: CHAT_TOPIC, attributes: { message_id: id } });
+      await participant.sendText(text, { topic: TOPIC_CHAT, attributes: { [ATTRIBUTE_MESSAGE_ID]: id } });
     });
   }
 
@@ -65,12 +64,8 @@ export class ChatConnection extends EventEmitter<ChatEvents> {
     await this.#room?.disconnect();
   }
 
-  get #agentPrefix(): string {
-    return `agent-${this.#created.interaction_id}-g`;
-  }
-
-  #isAgent(identity: string | undefined): boolean {
-    return identity?.startsWith(this.#agentPrefix) ?? false;
+  #isAgent(identity: string): boolean {
+    return parseAgentIdentity(identity)?.interactionId === this.#created.interaction_id;
   }
 
   get #agentHere(): boolean {
@@ -79,16 +74,16 @@ export class ChatConnection extends EventEmitter<ChatEvents> {
 
   async #join({ url, token }: Join): Promise<void> {
     const room = new Room();
-    room.registerTextStreamHandler(TRANSCRIPTION_TOPIC, (reader, { identity }) => {
+    room.registerTextStreamHandler(TOPIC_TRANSCRIPTION, (reader, { identity }) => {
       if (this.#isAgent(identity)) this.#hear('agent', reader);
       else void reader.close();
     });
-    room.registerTextStreamHandler(CHAT_TOPIC, (reader, { identity }) => {
+    room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
       if (!this.#isAgent(identity) && identity !== room.localParticipant?.identity) {
         this.#hear('supervisor', reader);
       } else void reader.close();
     });
-    room.registerTextStreamHandler(ACKNOWLEDGEMENT_TOPIC, async (reader, { identity }) => {
+    room.registerTextStreamHandler(TOPIC_ACK, async (reader, { identity }) => {
       const id = await reader.readAll().catch(() => '');
       if (this.#isAgent(identity)) this.#outbox.acknowledged(id.trim());
     });

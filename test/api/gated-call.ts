@@ -47,9 +47,14 @@ export async function requestGatedCall(
   floor: Floor,
   agent: Agent,
   interaction: OpenInteraction,
-  options: { toolName?: string; arguments?: Record<string, unknown>; timeoutSeconds?: number } = {},
+  options: {
+    callId?: string;
+    toolName?: string;
+    arguments?: Record<string, unknown>;
+    timeoutSeconds?: number;
+  } = {},
 ): Promise<GatedCall> {
-  const callId = `call_${crypto.randomUUID()}`;
+  const callId = options.callId ?? `call_${crypto.randomUUID()}`;
   const toolName = options.toolName ?? 'refund_order';
   const args = options.arguments ?? { order: '1042', amount: 25 };
   const argumentsHash = hashToolCall({

@@ -162,6 +162,22 @@ describe('a decision', () => {
     expect(body.edited_arguments).toEqual({ order: '7', note: 'ab' });
   });
 
+  it('finds the definition of a call whose id is all digits', async () => {
+    const call = await ask({ callId: '123456789' });
+    await decide(call.permissionId, { decision: 'allowed', arguments: { order: '1042', amount: 1 } });
+    const [row] = await floor.database
+      .sql`select edited_hash from tool_permissions where id = ${call.permissionId}`;
+    const hash = hashToolCall({
+      businessId: agent.businessId,
+      interactionId: interaction.id,
+      callId: '123456789',
+      toolName: 'refund_order',
+      definitionHash: 'definition',
+      arguments: { order: '1042', amount: 1 },
+    });
+    expect(row?.edited_hash).toBe(hash);
+  });
+
   it('can not edit what it denies', async () => {
     const call = await ask();
     const { status, body } = await decide(call.permissionId, { decision: 'denied', arguments: {} });

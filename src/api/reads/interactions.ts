@@ -2,7 +2,7 @@ import type { SupabaseClient } from '@supabase/supabase-js';
 import { cutPage, decodeNumberCursor, decodeTimeCursor } from '../page.ts';
 import type { Channel } from '../rooms.ts';
 import { archiveSchema, interactionSchema, messageSchema, metricsSchema, stepSchema } from '../schemas.ts';
-import { readRows } from './query.ts';
+import { readRows, sameText } from './query.ts';
 
 const INTERACTION_COLUMNS = [
   'id',
@@ -62,7 +62,7 @@ export async function listInteractions(db: SupabaseClient, filter: InteractionFi
   if (filter.status) query = query.in('status', filter.status);
   if (filter.agentId) query = query.eq('agent_id', filter.agentId);
   if (filter.channel) query = query.eq('interaction_type', filter.channel);
-  if (filter.phoneNumber) query = query.eq('phone_number', filter.phoneNumber);
+  if (filter.phoneNumber) query = query.filter('phone_number', ...sameText(filter.phoneNumber));
   if (filter.from) query = query.gte('created_at', filter.from);
   if (filter.to) query = query.lt('created_at', filter.to);
   if (page.cursor !== undefined) {

@@ -2,7 +2,7 @@ import type { SupabaseClient } from '@supabase/supabase-js';
 import { z } from 'zod';
 import { cutPage, decodeTimeCursor } from '../page.ts';
 import { permissionSchema } from '../schemas.ts';
-import { readRows } from './query.ts';
+import { readRows, sameText } from './query.ts';
 
 const COLUMNS =
   'id,interaction_id,call_id,tool_name,tool_description,arguments,status,requested_at,expires_at,responded_at,decided_by,note,edited_arguments,escalated_at';
@@ -41,7 +41,7 @@ export async function findDefinitionHash(db: SupabaseClient, interactionId: stri
     .from('tool_calls')
     .select('definition_hash')
     .eq('interaction_id', interactionId)
-    .eq('call_id', callId)
+    .filter('call_id', ...sameText(callId))
     .limit(1);
   return (await readRows(query, callSchema))[0]?.definition_hash ?? null;
 }
@@ -56,7 +56,7 @@ export async function findStoredSchema(db: SupabaseClient, agentId: string, tool
     .from('agent_tools')
     .select('tool_config')
     .eq('agent_id', agentId)
-    .eq('tool_name', toolName)
+    .filter('tool_name', ...sameText(toolName))
     .limit(1);
   return (await readRows(query, toolSchema))[0]?.tool_config.input_schema;
 }

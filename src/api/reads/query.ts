@@ -17,3 +17,11 @@ export async function readRows<T extends z.ZodType>(
   if (error !== null) throw databaseError(error, status, 'read');
   return z.array(row).parse(data);
 }
+
+/**
+ * Operator and operand that compare a text column. Digits are quoted in a list of one: the embedded REST
+ * server takes a bare `+441632960777` for a number, and then finds no such text.
+ */
+export function sameText(value: string): [operator: string, operand: string] {
+  return Number.isNaN(Number(value)) ? ['eq', value] : ['in', `("${value}")`];
+}

@@ -1,0 +1,144 @@
+import { decodeJwt, SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { generateSupabaseKeys, startSupabase } from '../../src/embedded/supabase.ts';
+import { setupDatabase, type TestDatabase } from '../support/database.ts';
+import type { Person } from '../support/fixtures.ts';
+import { setupLiveKit } from '../support/livekit.ts';
+import { apiSettings, startApi, type TestApi } from './support.ts';
+
+let database: TestDatabase;
+let supabase: Awaited<ReturnType<typeof startSupabase>>;
+let secret: Uint8Array;
+let api: TestApi;
+let person: Person;
+
+beforeAll(async () => {
+  database = await setupDatabase();
+  // A second server before the same database, whose signing secret the test knows: it can make tokens that differ
+  // from good ones in one respect only.
+  const keys = await generateSupabaseKeys();
+  secret = new TextEncoder().encode(keys.jwtSecret);
+  supabase = await startSupabase({ databaseUrl: database.databaseUrl, keys });
+  const place = { supabaseUrl: supabase.url, secretKey: keys.secretKey, publishableKey: keys.publishableKey };
+  api = await startApi(apiSettings(place, setupLiveKit()));
+  const business = await database.createBusiness();
+  person = await database.createUser({ businessId: business.id });
+});
+afterAll(async () => {
+  await api?.stop();
+  await supabase?.stop();
+  await database?.stop();
+});
+
+interface TokenOptions {
+  readonly subject?: string;
+  readonly expiresIn?: string | number;
+  readonly key?: Uint8Array;
+}
+
+async function token(options: TokenOptions = {}): Promise<string> {
+  const good = decodeJwt(person.accessToken);
+  const { iat: _iat, exp: _exp, ...claims } = good;
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setSubject(options.subject ?? person.id)
+    .setIssuedAt()
+    .setExpirationTime(options.expiresIn ?? '1h')
+    .sign(options.key ?? secret);
+}
+
+const status = async (accessToken: string) => {
+  const { status, body } = await api.call('/v1/agents', { token: accessToken });
+  return [status, body.code];
+};
+
+describe('an access token', () => {
+  it('that the auth server made is taken', async () => {
+    expect(await status(await token())).toEqual([200, undefined]);
+  });
+
+  it('that somebody else signed is refused', async () => {
+    const forged = await token({
+      key: new TextEncoder().encode('a secret of my own, long enough for HS256'),
+    });
+    expect(await status(forged)).toEqual([401, 'unauthenticated']);
+  });
+
+  it('that nobody signed is refused', async () => {
+    const [, payload] = (await token()).split('.');
+    const header = Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url');
+    expect(await status(`${header}.${payload}.`)).toEqual([401, 'unauthenticated']);
+  });
+
+  it('with another person written into it is refused', async () => {
+    const [header, payload, signature] = (await token()).split('.');
+    const claims = JSON.parse(Buffer.from(payload ?? '', 'base64url').toString());
+    const changed = Buffer.from(JSON.stringify({ ...claims, sub: crypto.randomUUID() })).toString(
+      'base64url',
+    );
+    expect(await status(`${header}.${changed}.${signature}`)).toEqual([401, 'unauthenticated']);
+  });
+
+  it('that has expired is refused, also right after it was good', async () => {
+    const shortLived = await token({ expiresIn: Math.floor(Date.now() / 1_000) + 2 });
+    expect(await status(shortLived)).toEqual([200, undefined]);
+    const expired = await token({ expiresIn: Math.floor(Date.now() / 1_000) - 5 });
+    expect(await status(expired)).toEqual([401, 'unauthenticated']);
+    const deadline = Date.now() + 8_000;
+    let last = await status(shortLived);
+    while (last[0] === 200 && Date.now() < deadline) last = await status(shortLived);
+    expect(last).toEqual([401, 'unauthenticated']);
+  });
+
+  it('of an account that belongs to no business is refused', async () => {
+    const { data } = await database.service.auth.admin.createUser({
+      email: `${crypto.randomUUID()}@example.com`,
+      password: 'a long password',
+      email_confirm: true,
+    });
+    expect(await status(await token({ subject: data.user?.id ?? '' }))).toEqual([403, 'not_a_member']);
+  });
+
+  it('of somebody who has left is refused', async () => {
+    const business = await database.createBusiness();
+    const leaver = await database.createUser({ businessId: business.id });
+    await database.sql`update users set deleted_at = now() where id = ${leaver.id}`;
+    expect(await status(await token({ subject: leaver.id }))).toEqual([403, 'not_a_member']);
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['no bearer', 'Basic abc'],
+    ['no token', 'Bearer '],
+    ['nonsense', 'Bearer abc.def.ghi'],
+    ['a quote', "Bearer ' or 1=1 --"],
+    ['the secret key', 'secret key'],
+    ['the publishable key', 'publishable key'],
+  ])('is needed: %s is refused', async (name, header) => {
+    const keys = {
+      'the secret key': supabase.keys.secretKey,
+      'the publishable key': supabase.keys.publishableKey,
+    };
+    const key = keys[name as keyof typeof keys];
+    const authorization = key === undefined ? header : `Bearer ${key}`;
+    const answer = await api.call(
+      '/v1/agents',
+      authorization === undefined ? {} : { headers: { authorization } },
+    );
+    expect([name, answer.status, answer.body.code]).toEqual([name, 401, 'unauthenticated']);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+  });
+});
+
+describe('when the auth server is away', () => {
+  it('nobody is let in, and nobody is told that their token is bad', async () => {
+    const place = { supabaseUrl: 'http://127.0.0.1:9', secretKey: 'x', publishableKey: 'y' };
+    const cutOff = await startApi(apiSettings(place, setupLiveKit()));
+    try {
+      const answer = await cutOff.call('/v1/agents', { token: person.accessToken });
+      expect([answer.status, answer.body.code]).toEqual([503, 'database_unavailable']);
+    } finally {
+      await cutOff.stop();
+    }
+  });
+});
