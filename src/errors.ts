@@ -183,6 +183,11 @@ export const ERROR_CATALOGUE = {
     title: 'A migration could not be applied',
     remedy: 'Correct what the message names; the migration was rolled back as a whole.',
   },
+  checks_failed: {
+    status: 500,
+    title: 'Not everything is in order',
+    remedy: 'Do what stands below each failed check.',
+  },
   auth_failed: {
     status: 502,
     title: 'Supabase Auth refused a request',
