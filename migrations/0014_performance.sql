@@ -70,17 +70,19 @@ $$;
 create function floorwalker.scores(p_business_id uuid, p_period text) returns table (
   supervisor_id uuid, supervisor_type text, calls bigint, csat numeric, handle_time numeric, fcr numeric, score numeric
 )
-  language sql stable security definer set search_path = public, pg_temp
+  language plpgsql stable security definer set search_path = public, pg_temp
 as $$
-  with bounds as (
-    select floorwalker.period_start(p_period, b.time_zone) as start_at from businesses b where b.id = p_business_id
-  ), measured as (
+declare
+  -- Outside the query: inside, it would not be evaluated, nor refused, where there is nothing to count.
+  start_at constant timestamptz := floorwalker.period_start(p_period, (select time_zone from businesses where id = p_business_id));
+begin
+  return query
+  with measured as (
     select u.id, u.supervisor_type as kind, count(i.id) as calls, avg(ia.csat_score) as csat, avg(i.duration_seconds) as aht,
       count(*) filter (where ia.fcr_status)::numeric / nullif(count(ia.id), 0) * 100 as fcr
     from users u
-    cross join bounds
     left join agents a on a.supervisor_id = u.id
-    left join interactions i on i.agent_id = a.id and i.kind = 'live' and i.status = 'completed' and i.started_at >= bounds.start_at
+    left join interactions i on i.agent_id = a.id and i.kind = 'live' and i.status = 'completed' and i.started_at >= start_at
     left join interaction_archives ia on ia.interaction_id = i.id
     where u.business_id = p_business_id and u.role = 'supervisor' and u.deleted_at is null
     group by u.id
@@ -95,7 +97,8 @@ as $$
       0.5 * least(1, greatest(0, coalesce(s.csat, 0) / 100))
     + 0.3 * least(1, greatest(0, coalesce(s.calls_part, 0)))
     + 0.2 * least(1, greatest(0, coalesce(s.aht_part, 0)))), 2)
-  from scaled s
+  from scaled s;
+end
 $$;
 
 -- For the secret key any supervisor; for a person themselves, or anyone of an admin's business.

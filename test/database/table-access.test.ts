@@ -242,15 +242,13 @@ describe('writing', () => {
     await expect(floor.db.sql`update audit_events set action = 'x.y'`).rejects.toThrow('audit_append_only');
     await expect(floor.db.sql`delete from audit_events`).rejects.toThrow('audit_append_only');
     await expect(floor.db.sql`truncate audit_events`).rejects.toThrow('audit_append_only');
-    const inserted = await floor.db.service
-      .from('audit_events')
-      .insert({
-        business_id: floor.business.id,
-        actor_kind: 'service',
-        action: 'room.joined',
-        subject_type: 'rooms',
-        subject_id: 'x',
-      });
+    const inserted = await floor.db.service.from('audit_events').insert({
+      business_id: floor.business.id,
+      actor_kind: 'service',
+      action: 'room.joined',
+      subject_type: 'rooms',
+      subject_id: 'x',
+    });
     expect(inserted.error).toBeNull();
   });
 
