@@ -335,3 +335,14 @@ export function loadProcessConfig(): Config {
 export function databaseSettings(): Pick<Config, 'databaseUrl'> {
   return { databaseUrl: process.env.DATABASE_URL?.trim() || undefined };
 }
+
+/** The settings of `floorwalker score --scorer model`, which needs none of the others. */
+export function scorerSettings(): Pick<Config, 'llm' | 'scoring'> {
+  const { config, problems } = readAll(process.env);
+  const own = problems.filter(({ setting }) => /^(OPENAI_API_KEY|OPENAI_BASE_URL|SCORER)/.test(setting));
+  if (own.length > 0) {
+    const lines = own.map(({ setting, problem, remedy }) => `${setting} ${problem}. ${remedy}`);
+    throw new FloorwalkerError('config_invalid', lines.join('\n'), { details: { problems: own } });
+  }
+  return { llm: config.llm, scoring: config.scoring };
+}

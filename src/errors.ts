@@ -18,6 +18,16 @@ export const ERROR_CATALOGUE = {
     title: 'The prompts are not usable',
     remedy: 'Correct the files and fields that are listed; prompts are in the folder prompts, a folder a language.',
   },
+  demo_running: {
+    status: 500,
+    title: 'Another demo uses this data folder',
+    remedy: 'Stop it with Ctrl-C, or choose another folder and port: --data DIR --port N.',
+  },
+  data_folder_unusable: {
+    status: 500,
+    title: 'The data folder can not be used',
+    remedy: 'Make it writable for this user, or choose another one with --data DIR.',
+  },
   embedded_start_failed: {
     status: 500,
     title: 'A part of the embedded set-up could not be started',
@@ -194,6 +204,11 @@ export const ERROR_CATALOGUE = {
     remedy: 'Check SUPABASE_URL and SUPABASE_SECRET_KEY with `floorwalker doctor`, and the settings of Supabase Auth.',
   },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
+  score_input_invalid: {
+    status: 400,
+    title: 'The conversations to score can not be read',
+    remedy: 'Correct the line or argument that is named.',
+  },
   internal: {
     status: 500,
     title: 'Something failed on our side',

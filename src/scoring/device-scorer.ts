@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConceptMatcher } from './concepts.ts';
+import { conversationKey, RecentMap } from './conversation-key.ts';
 import {
   type ConversationState,
   type FirstStage,
@@ -60,7 +60,7 @@ export async function createDeviceScorer(): Promise<ConversationScorer> {
 /** The scorer over given weights; the trainer uses it to judge what it made. */
 export function buildDeviceScorer(matcher: ConceptMatcher, weights: DeviceWeights): ConversationScorer {
   const stage = trainedStage(weights);
-  const remembered = new Map<string, Step>();
+  const remembered = new RecentMap<Step>(REMEMBERED_TURNS);
 
   const step = (before: Step, turn: Turn): Step => {
     if (turn.role === 'agent') {
@@ -82,17 +82,10 @@ export function buildDeviceScorer(matcher: ConceptMatcher, weights: DeviceWeight
       let current: Step = { state: INITIAL_STATE, score: undefined };
       let key = '';
       for (const turn of turns) {
-        key = chainKey(key, turn);
-        const known = remembered.get(key);
-        current = known ?? step(current, turn);
-        // Set again even when known: the map's order is what makes the oldest go first.
-        remembered.delete(key);
+        key = conversationKey(key, turn);
+        current = remembered.get(key) ?? step(current, turn);
         remembered.set(key, current);
         if (current.score) scores.push({ ...current.score });
-      }
-      for (const oldest of remembered.keys()) {
-        if (remembered.size <= REMEMBERED_TURNS) break;
-        remembered.delete(oldest);
       }
       return scores;
     },
@@ -110,9 +103,4 @@ export function trainedStage(weights: Pick<DeviceWeights, 'customer' | 'agent'>)
     },
     readAgent: (features) => agent.apply(features)[0] ?? 0,
   };
-}
-
-/** Identifies a conversation up to a turn by everything said so far. */
-function chainKey(before: string, turn: Turn): string {
-  return createHash('sha1').update(`${before}\u0000${turn.role}\u0000${turn.text}`).digest('base64');
 }
