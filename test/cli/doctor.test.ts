@@ -133,6 +133,7 @@ describe('doctor', () => {
       'language model',
       /can not be reached/,
     ],
+    ['a wrong Deepgram key', { DEEPGRAM_API_KEY: 'wrong' }, 'speech recognition', /does not accept the key/],
   ];
   it.each(wrong)('names %s, with the remedy', async (_, change, subject, message) => {
     const { findings, error } = await doctor({ ...goodEnv(), ...change });
