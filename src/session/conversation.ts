@@ -19,7 +19,7 @@ export interface CallItem {
   readonly rawArguments: string;
   /** Calls of one step of the model share it; the provider wants them in one message. */
   readonly stepId: string;
-  readonly at: number;
+  at: number;
   output?: string;
   isError?: boolean;
 }
@@ -81,12 +81,24 @@ export class Conversation {
     this.#insert(call);
   }
 
-  /** Records the one output of a call. False when it had one already. */
-  settle(callId: string, output: string, isError: boolean): boolean {
+  /**
+   * Records the one output of a call. False when it had one already.
+   *
+   * The step then stands where its output came, not where it was asked for: after a long wait a model must
+   * find the result at the end, or it takes the words of comfort in between for the newest and asks again.
+   */
+  settle(callId: string, output: string, isError: boolean, at: number): boolean {
     const call = this.#calls.get(callId);
     if (!call || call.output !== undefined) return false;
     call.output = output;
     call.isError = isError;
+    const step = this.#items.filter((item) => item.kind === 'call' && item.stepId === call.stepId);
+    for (const item of step) {
+      if (item.kind !== 'call') continue;
+      this.#items.splice(this.#items.indexOf(item), 1);
+      item.at = at;
+      this.#insert(item);
+    }
     return true;
   }
 

@@ -82,11 +82,17 @@ export class ToolLoop {
   }
 
   #settle(outcome: ToolOutcome): void {
-    const { conversation, log } = this.#deps;
-    if (!conversation.settle(outcome.callId, outcome.output, outcome.isError)) {
+    const { conversation, clock, log } = this.#deps;
+    if (!conversation.settle(outcome.callId, outcome.output, outcome.isError, clock.now())) {
       log.warn({ callId: outcome.callId }, 'a second outcome of a tool call was dropped');
       return;
     }
-    if (!conversation.stepIsOpen(outcome.callId)) this.#deps.onStepSettled(outcome);
+    // One answer for everything that is settled by then, also where a second step runs beside the first.
+    if (!conversation.stepIsOpen(outcome.callId) && !this.#somethingRuns()) this.#deps.onStepSettled(outcome);
+  }
+
+  #somethingRuns(): boolean {
+    const waiting = new Set(this.#deps.ledger.pending().map((call) => call.callId));
+    return this.#deps.conversation.openCalls().some((call) => !waiting.has(call.callId));
   }
 }
