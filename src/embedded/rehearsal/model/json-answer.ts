@@ -14,7 +14,10 @@ export function answerInJson(request: ChatRequest): unknown {
     format === 'json_schema' ||
     format === 'json_object' ||
     (request.tools === undefined &&
-      /\b(?:answer|reply|respond) with (?:one|a|only|nothing but)?\s*(?:strict |valid )?JSON\b/i.test(text));
+      // Only where instructions stand: a customer who says so does not make the agent speak JSON.
+      /\b(?:answer|reply|respond) with (?:one|a|only|nothing but)?\s*(?:strict |valid )?JSON\b/i.test(
+        request.messages[0]?.content ?? '',
+      ));
   if (!asked) return undefined;
   const wantsWrapUp = /csat_score|"summary"/.test(text + JSON.stringify(request.response_format ?? {}));
   return wantsWrapUp ? wrapUp(text) : scores(text);
@@ -25,7 +28,7 @@ function transcriptIn(text: string): Line[] {
   const lines: Line[] = [];
   for (const line of text.split('\n')) {
     const found =
-      /^\s*(?:\[[^\]]*\]\s*|\d+[.)]\s*|[-*]\s*)?(customer|caller|user|agent|assistant|supervisor)\b\s*(?:[[(][^\])]*[\])])?\s*:\s*(.+)$/i.exec(
+      /^\s*(?:\[[^\]]*\]\s*|\d+[.)]\s*|[-*]\s*)?(customer|caller|user|agent|assistant|supervisor|human colleague)\b\s*(?:[[(][^\])]*[\])])?\s*:\s*(.+)$/i.exec(
         line,
       );
     const speaker = found?.[1]?.toLowerCase();

@@ -1,6 +1,7 @@
 import { argumentsFor } from './arguments.ts';
 import { type Conversation, type PastCall, readConversation } from './conversation.ts';
 import { answerInJson } from './json-answer.ts';
+import { hasNothingLeft, type OrderFacts, ordersIn } from './order-facts.ts';
 import { type ChatRequest, type ModelReply, type ModelToolCall, offeredTool } from './request.ts';
 import { outcomeOf, reportOf } from './results.ts';
 import { MATTER_TOOLS, type Matter, matterOf, orderNumberIn, phoneNumberIn, says } from './understanding.ts';
@@ -8,10 +9,9 @@ import { MATTER_TOOLS, type Matter, matterOf, orderNumberIn, phoneNumberIn, says
 /** Said before the first words in every conversation: nobody shall take the script for a real model. */
 export const LABEL = '(Rehearsal model, a script)';
 const ANYTHING_ELSE = 'Is there anything else I can do for you?';
-const CONFIRM: Record<'refund' | 'cancel', string> = {
-  refund: 'Shall I request the refund for order',
-  cancel: 'Shall I cancel order',
-};
+const CONFIRM = { refund: 'Shall I request the refund', cancel: 'Shall I cancel the order' } as const;
+const ASK_PHONE = 'May I have your phone number, with the country code?';
+const ASK_ORDER = 'What is your order number?';
 
 /**
  * The scripted support agent: what it says follows from the request alone, so that the same conversation
@@ -56,7 +56,7 @@ class Script {
       const opening = reportOf(call).slice(0, 24);
       const reported = this.#talk.said.some(
         ({ role, text, at }) =>
-          role === 'agent' && at >= call.at && (text.includes(opening) || opening.includes(text)),
+          role === 'agent' && at > call.at && (text.includes(opening) || opening.includes(text)),
       );
       if (reported) return false;
       // A result that was followed by the next step of the same matter needs no words of its own.
@@ -65,30 +65,27 @@ class Script {
   }
 
   #follows(call: PastCall, later: PastCall): boolean {
-    return (
-      call.name === 'record_phone_number' ||
-      (call.name === later.name && outcomeOf(call.output ?? '') === 'failed')
-    );
+    if (call.name === 'record_phone_number') return true;
+    return call.name === later.name && outcomeOf(call.output ?? '') !== 'succeeded';
   }
 
   /** After results and nothing new from the customer: report, and take the next step of an open matter. */
   #goOn(reports: string[]): ModelReply {
     const matter = this.#openMatter();
     const number = this.#orderNumber();
-    if (matter !== undefined && number !== undefined) {
-      const last = this.#talk.calls.at(-1);
-      if (last?.name === 'record_phone_number' && outcomeOf(last.output ?? '') === 'succeeded') {
-        const step = this.#step(matter, number, false);
-        return { ...step, ...joined([...reports, step.text]) };
-      }
-      if (last?.name === 'find_order' && outcomeOf(last.output ?? '') === 'succeeded') {
-        if (matter === 'refund' || matter === 'cancel') {
-          return { text: `${reports.join(' ')} ${CONFIRM[matter]} ${number}?` };
-        }
-        if (matter === 'look up') return { text: `${reports.join(' ')} ${ANYTHING_ELSE}` };
-      }
+    const last = this.#talk.calls.at(-1);
+    const worked = last !== undefined && outcomeOf(last.output ?? '') === 'succeeded';
+    if (matter === undefined || !worked) return joined(reports);
+    if (last.name === 'record_phone_number') {
+      if (number === undefined) return joined([...reports, ASK_ORDER]);
+      const step = this.#step(matter, number, false);
+      return { ...step, ...joined([...reports, step.text]) };
     }
-    return { text: reports.join(' ') };
+    if (last.name !== 'find_order') return joined(reports);
+    if (number !== undefined && (matter === 'refund' || matter === 'cancel')) {
+      return joined([...reports, this.#confirm(matter, number)]);
+    }
+    return joined([...reports, ANYTHING_ELSE]);
   }
 
   #answer(text: string): ModelReply {
@@ -118,9 +115,8 @@ class Script {
 
   #whileWaiting(text: string, waiting: readonly PastCall[]): ModelReply {
     if (says('withdraw', text) && this.#has('withdraw_request')) {
-      return {
-        toolCalls: [this.#call('withdraw_request', text, { reason: 'The customer changed their mind.' })],
-      };
+      const reason = 'The customer changed their mind.';
+      return { toolCalls: [this.#call('withdraw_request', text, { reason })] };
     }
     const what = waiting.map((call) => call.name.replaceAll('_', ' ')).join(' and ');
     return {
@@ -131,54 +127,68 @@ class Script {
   /** The customer answers "Shall I …?", or leaves when asked whether there is anything else. */
   #confirmation(text: string): ModelReply | undefined {
     const question = this.#talk.said.findLast(({ role }) => role === 'agent')?.text ?? '';
-    const asked = (Object.keys(CONFIRM) as ('refund' | 'cancel')[]).find((matter) =>
-      question.includes(CONFIRM[matter]),
-    );
-    const leaves = says('no', text) || says('withdraw', text);
+    const asked = (['refund', 'cancel'] as const).find((matter) => question.includes(CONFIRM[matter]));
+    const number = this.#orderNumber();
     if (asked !== undefined) {
-      const number = this.#orderNumber();
-      if (leaves) return { text: `All right, then I leave everything as it is. ${ANYTHING_ELSE}` };
-      if (says('yes', text) && number !== undefined) return this.#step(asked, number, true);
+      if (says('no', text) || says('withdraw', text)) {
+        return { text: `All right, then I leave everything as it is. ${ANYTHING_ELSE}` };
+      }
+      const agrees = says('yes', text) || matterOf(text) === asked;
+      if (agrees && number !== undefined) return this.#step(asked, number, true);
     }
     const done =
       /anything else|something else/i.test(question) && says('no', text) && matterOf(text) === undefined;
     if (!says('bye', text) && !done) return undefined;
     const farewell = 'Thank you for contacting us. Goodbye!';
     if (!this.#has('end_interaction')) return { text: farewell };
-    return {
-      text: farewell,
-      toolCalls: [this.#call('end_interaction', text, { reason: 'The customer has nothing else.' })],
-    };
+    const reason = 'The customer has nothing else.';
+    return { text: farewell, toolCalls: [this.#call('end_interaction', text, { reason })] };
   }
 
   #matter(text: string): ModelReply | undefined {
-    const number = orderNumberIn(text);
-    const matter = matterOf(text) ?? (number === undefined ? undefined : (this.#openMatter() ?? 'look up'));
+    const mentioned = orderNumberIn(text);
+    const matter =
+      matterOf(text) ?? (mentioned === undefined ? undefined : (this.#openMatter() ?? 'look up'));
     if (matter === undefined) return undefined;
-    const known = number ?? this.#orderNumber();
-    if (known === undefined)
-      return {
-        text: `I can help with that. ${says('upset', text) ? 'I am sorry for the trouble. ' : ''}What is your order number?`,
-      };
-    return this.#step(matter, known, false);
+    const number = mentioned ?? this.#orderNumber();
+    if (number !== undefined && this.#knowsPhone()) return this.#step(matter, number, false);
+    const sorry = says('upset', text) ? 'I am sorry for the trouble. ' : '';
+    return joined([
+      `${sorry}I can help with that.`,
+      number === undefined ? ASK_ORDER : undefined,
+      this.#knowsPhone() ? undefined : ASK_PHONE,
+    ]);
   }
 
   /** The next step of a matter: look the order up, ask for a clear yes, act. */
   #step(matter: Matter, number: string, confirmed: boolean): ModelReply {
     const changes = matter === 'refund' || matter === 'cancel';
-    const found = this.#found(number);
-    if (changes && found && !confirmed) return { text: `${CONFIRM[matter]} ${number}?` };
+    if (changes && !confirmed && this.#found(number)) return { text: this.#confirm(matter, number) };
     const name = changes && !confirmed && this.#has('find_order') ? 'find_order' : MATTER_TOOLS[matter];
     if (!this.#has(name))
       return { text: `I'm sorry, I can't do that here. I can ask a colleague to join us.` };
     return { toolCalls: [this.#call(name, this.#talk.unanswered, {}, number)] };
   }
 
+  /** Says what is about to be done and asks for a clear yes, or why it can't be done. */
+  #confirm(matter: 'refund' | 'cancel', number: string): string {
+    const order = this.#order(number);
+    if (order !== undefined && hasNothingLeft(order))
+      return `It has been paid back already. ${ANYTHING_ELSE}`;
+    const amount = order?.refundable ? ` of ${order.refundable}` : '';
+    const refund = `${CONFIRM.refund}${amount} for order ${number}?`;
+    if (matter === 'refund') return refund;
+    const isSent = order?.status === 'shipped' || order?.status === 'delivered';
+    if (!isSent) return `${CONFIRM.cancel} ${number}?`;
+    return `It is ${order?.status} already and can't be cancelled any more. ${refund}`;
+  }
+
   #smallTalk(text: string): ModelReply {
-    if (says('upset', text))
+    if (says('upset', text)) {
       return {
         text: 'I am sorry for the trouble. Tell me your order number and I will look into it, or I can ask a colleague to join us.',
       };
+    }
     if (says('thanks', text)) return { text: `You're welcome. ${ANYTHING_ELSE}` };
     if (says('greeting', text)) return { text: this.#hello() };
     if (says('yes', text)) return { text: 'Good. What can I do for you?' };
@@ -195,15 +205,14 @@ class Script {
   /** The last thing asked for that no tool call has settled since. */
   #openMatter(): Matter | undefined {
     for (const { role, text, at } of this.#talk.said.toReversed()) {
-      if (role !== 'customer') continue;
-      const matter = matterOf(text);
+      const matter = role === 'customer' ? matterOf(text) : undefined;
       if (matter === undefined) continue;
       const settled = this.#talk.calls.some(
         (call) =>
           call.at > at &&
           call.name === MATTER_TOOLS[matter] &&
-          outcomeOf(call.output ?? '') !== 'phone needed' &&
-          matter !== 'look up',
+          matter !== 'look up' &&
+          outcomeOf(call.output ?? '') !== 'phone needed',
       );
       return settled ? undefined : matter;
     }
@@ -222,9 +231,25 @@ class Script {
     return this.#talk.calls.some(
       (call) =>
         call.name === 'find_order' &&
-        outcomeOf(call.output ?? 'Not done') === 'succeeded' &&
+        call.output !== undefined &&
+        outcomeOf(call.output) === 'succeeded' &&
         Object.values(call.args).some((value) => String(value) === number),
     );
+  }
+
+  /** The order as it was last told. */
+  #order(number: string): OrderFacts | undefined {
+    const lookUps = this.#talk.calls.filter((call) => call.name === 'find_order');
+    return lookUps
+      .flatMap((call) => ordersIn(call.output ?? ''))
+      .findLast((order) => order.order_number === number);
+  }
+
+  /** Where the prompt says that the number is not known, the tools can't find an order without it. */
+  #knowsPhone(): boolean {
+    const isUnknown =
+      /phone number is not known/i.test(this.#talk.system) && this.#has('record_phone_number');
+    return !isUnknown || this.#talk.calls.some((call) => call.name === 'record_phone_number');
   }
 
   #has(name: string): boolean {

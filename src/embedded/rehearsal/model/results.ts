@@ -1,4 +1,5 @@
 import type { PastCall } from './conversation.ts';
+import { shopSentence } from './order-facts.ts';
 
 const SPOKEN_TOOLS: Record<string, string> = {
   find_order: 'look up the order',
@@ -34,7 +35,11 @@ export function outcomeOf(output: string): Outcome {
   if (/phone number of the customer, which is not known|needs? (?:the|a|your) phone number/i.test(head))
     return 'phone needed';
   if (/not available at the moment|\bunavailable\b|unreachable/i.test(head)) return 'unavailable';
-  if (/^Not (?:done|run)\b|^The tool reported an error|^That did not work|"error"\s*:/i.test(head))
+  if (
+    /^Not \w+\b[:\s]|^There (?:is|are) no |^The tool reported an error|^That did not work|"error"\s*:/i.test(
+      head,
+    )
+  )
     return 'failed';
   return 'succeeded';
 }
@@ -74,7 +79,9 @@ function successOf(name: string, output: string): string {
   if (name === 'end_interaction') return 'Goodbye.';
   if (name === 'withdraw_request') return 'All right, I have taken the request back.';
   const edited = /allowed (?:it|\w+) with (?:other|changed) arguments/i.test(output);
-  const facts = factsIn(output.replace(/^.*allowed (?:it|\w+) with .*$/im, ''));
+  const plain = output.replace(/^.*allowed (?:it|\w+) with .*$/im, '');
+  const sentence = shopSentence(name, plain);
+  const facts = sentence === undefined ? factsIn(plain) : `${sentence} `;
   if (name === 'refund_order') {
     return `Good news: the refund went through${edited ? ', with a change made by my colleague' : ''}. ${facts}Is there anything else I can do for you?`;
   }

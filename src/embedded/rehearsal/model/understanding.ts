@@ -55,18 +55,20 @@ export function orderNumberIn(text: string): string | undefined {
   );
 }
 
+const TRACK =
+  /\bwhere(?:'s| is| are)\b|\btrack|\bshipping\b|\bshipped\b|\bwhen (?:will|does|is)\b.*\b(?:arrive|come|deliver)|\b(?:hasn't|has not|haven't|not|never) (?:yet )?(?:been )?(?:arrived?|delivered|come|received)\b|\b(?:parcel|package|delivery) (?:is|hasn't|has not)\b/i;
+
 export function matterOf(text: string): Matter | undefined {
   if (/\brefund|\bmoney back|\breimburse/i.test(text)) return 'refund';
   if (/\bcancel/i.test(text)) return 'cancel';
-  if (/\bwhere(?:'s| is| are)\b|\btrack|\bship|\bdeliver|\barriv|\bparcel|\bpackage\b/i.test(text))
-    return 'track';
+  if (TRACK.test(text)) return 'track';
   if (/\bstatus\b|\blook up\b|\bcheck (?:on )?my order|\bwhat(?:'s| is) in\b|\bmy order\b/i.test(text))
     return 'look up';
   return undefined;
 }
 
 const patterns = {
-  yes: /^\W*(?:yes|yeah|yep|yup|sure|ok(?:ay)?|correct|right|exactly|go ahead|please do|do it|i do|absolutely|of course|that's (?:right|correct)|please go ahead|please)\b/i,
+  yes: /^\W*(?:yes|yeah|yep|yup|sure|ok(?:ay)?|correct|right|exactly|go ahead|please do|do it|i do|absolutely|of course|that's (?:right|correct)|please go ahead|please[.!]*$)(?:\b|$)/i,
   no: /^\W*(?:no|nope|nah|don't|do not|not now|rather not)\b/i,
   bye: /\b(?:good ?bye|bye|that(?:'s| is| was) (?:all|it|everything)|nothing else|have a (?:nice|good) (?:day|one)|hang up)\b/i,
   thanks: /\b(?:thanks|thank you|cheers|great|perfect|lovely)\b/i,
