@@ -12,8 +12,13 @@ begin
         -- Roles belong to the whole cluster: another database may be creating the same one right now.
         execute format('create role %I nologin noinherit %s', wanted,
           case when wanted = 'service_role' then 'bypassrls' else '' end);
-      exception when duplicate_object or unique_violation then
-        null;
+      exception
+        when duplicate_object or unique_violation then
+          null;
+        when insufficient_privilege then
+          raise exception using errcode = 'insufficient_privilege', message = format(
+            '%I may not create the role %I. Have a superuser run once: create role anon nologin; '
+            'create role authenticated nologin; create role service_role nologin bypassrls', current_user, wanted);
       end;
     end if;
   end loop;

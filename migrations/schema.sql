@@ -1,0 +1,3293 @@
+-- The schema that the migrations add up to. Made by `node scripts/schema-snapshot.ts`; never applied, never edited.
+-- Read from the catalogue, because the embedded PostgreSQL has no pg_dump.
+
+-- Tables
+
+create table floorwalker.migrations (
+  version integer not null,
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone not null default now(),
+  constraint migrations_pkey PRIMARY KEY (version)
+);
+
+create table agent_tools (
+  id uuid not null default gen_random_uuid(),
+  agent_id uuid not null,
+  tool_name text not null,
+  tool_config jsonb not null default '{}'::jsonb,
+  requires_permission boolean not null default false,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint agent_tools_agent_id_tool_name_key UNIQUE (agent_id, tool_name),
+  constraint agent_tools_pkey PRIMARY KEY (id),
+  constraint agent_tools_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE RESTRICT,
+  constraint agent_tools_tool_config_check CHECK ((jsonb_typeof(tool_config) = 'object'::text)),
+  constraint agent_tools_tool_name_check CHECK ((tool_name ~ '^[a-zA-Z0-9_-]{1,64}$'::text))
+);
+
+create table agents (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  supervisor_id uuid not null,
+  cover_id uuid,
+  name text not null,
+  slug text not null,
+  agent_type text not null,
+  system_prompt text not null,
+  greeting text,
+  language text not null default 'en'::text,
+  model_settings jsonb not null default '{}'::jsonb,
+  voice_settings jsonb not null default '{}'::jsonb,
+  mcp_tools jsonb,
+  status text not null default 'idle'::text,
+  public boolean not null default false,
+  max_concurrent_interactions integer not null default 1,
+  version integer not null default 1,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  applied_version integer,
+  constraint agents_business_id_slug_key UNIQUE (business_id, slug),
+  constraint agents_pkey PRIMARY KEY (id),
+  constraint agents_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint agents_cover_id_fkey FOREIGN KEY (cover_id) REFERENCES users(id) ON DELETE RESTRICT,
+  constraint agents_supervisor_id_fkey FOREIGN KEY (supervisor_id) REFERENCES users(id) ON DELETE RESTRICT,
+  constraint agents_agent_type_check CHECK ((agent_type = ANY (ARRAY['voice'::text, 'chat'::text]))),
+  constraint agents_check CHECK ((cover_id IS DISTINCT FROM supervisor_id)),
+  constraint agents_greeting_check CHECK ((length(greeting) <= 2000)),
+  constraint agents_language_check CHECK ((language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$'::text)),
+  constraint agents_max_concurrent_interactions_check CHECK (((max_concurrent_interactions >= 1) AND (max_concurrent_interactions <= 1000))),
+  constraint agents_model_settings_check CHECK ((jsonb_typeof(model_settings) = 'object'::text)),
+  constraint agents_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint agents_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
+  constraint agents_status_check CHECK ((status = ANY (ARRAY['idle'::text, 'in_call'::text, 'in_chat'::text, 'paused'::text]))),
+  constraint agents_system_prompt_check CHECK (((length(system_prompt) >= 1) AND (length(system_prompt) <= 100000))),
+  constraint agents_voice_settings_check CHECK ((jsonb_typeof(voice_settings) = 'object'::text))
+);
+
+create table audit_events (
+  id bigint not null default nextval('audit_events_id_seq'::regclass),
+  business_id uuid,
+  actor_id uuid,
+  actor_kind text not null,
+  action text not null,
+  subject_type text not null,
+  subject_id text not null,
+  details jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint audit_events_pkey PRIMARY KEY (id),
+  constraint audit_events_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint audit_events_action_check CHECK ((action ~ '^[a-z_]+\.[a-z_]+$'::text)),
+  constraint audit_events_actor_kind_check CHECK ((actor_kind = ANY (ARRAY['user'::text, 'service'::text, 'system'::text])))
+);
+
+create table businesses (
+  id uuid not null default gen_random_uuid(),
+  name text not null,
+  slug text not null,
+  time_zone text not null default 'UTC'::text,
+  allowed_origins text[] not null default '{}'::text[],
+  retention jsonb not null default '{}'::jsonb,
+  tag_vocabulary jsonb not null default '{"issues": [], "topics": []}'::jsonb,
+  limits jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint businesses_slug_key UNIQUE (slug),
+  constraint businesses_pkey PRIMARY KEY (id),
+  constraint businesses_limits_check CHECK ((jsonb_typeof(limits) = 'object'::text)),
+  constraint businesses_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint businesses_retention_check CHECK ((jsonb_typeof(retention) = 'object'::text)),
+  constraint businesses_slug_check CHECK ((slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text)),
+  constraint businesses_tag_vocabulary_check CHECK (((jsonb_typeof((tag_vocabulary -> 'topics'::text)) = 'array'::text) AND (jsonb_typeof((tag_vocabulary -> 'issues'::text)) = 'array'::text)))
+);
+
+create table customers (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  phone_number text not null,
+  name text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint customers_business_id_phone_number_key UNIQUE (business_id, phone_number),
+  constraint customers_pkey PRIMARY KEY (id),
+  constraint customers_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint customers_name_check CHECK ((length(name) <= 200)),
+  constraint customers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{6,14}$'::text))
+);
+
+create table interaction_archives (
+  id uuid not null default gen_random_uuid(),
+  interaction_id uuid not null,
+  business_id uuid not null,
+  summary text not null,
+  summary_source text not null default 'facts'::text,
+  issues jsonb not null default '[]'::jsonb,
+  tags jsonb not null default '{"issues": [], "topics": [], "sentiment": "neutral"}'::jsonb,
+  csat_score numeric(5,2),
+  csat_source text,
+  resolution_time_seconds integer,
+  fcr_status boolean not null default true,
+  metrics_series jsonb not null default '{}'::jsonb,
+  facts jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default now(),
+  constraint interaction_archives_interaction_id_key UNIQUE (interaction_id),
+  constraint interaction_archives_pkey PRIMARY KEY (id),
+  constraint interaction_archives_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint interaction_archives_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint interaction_archives_check CHECK (((csat_score IS NULL) = (csat_source IS NULL))),
+  constraint interaction_archives_csat_score_check CHECK (((csat_score >= (0)::numeric) AND (csat_score <= (100)::numeric))),
+  constraint interaction_archives_csat_source_check CHECK ((csat_source = ANY (ARRAY['model'::text, 'customer'::text, 'metrics'::text]))),
+  constraint interaction_archives_issues_check CHECK ((jsonb_typeof(issues) = 'array'::text)),
+  constraint interaction_archives_resolution_time_seconds_check CHECK ((resolution_time_seconds >= 0)),
+  constraint interaction_archives_summary_source_check CHECK ((summary_source = ANY (ARRAY['facts'::text, 'model'::text]))),
+  constraint interaction_archives_tags_check CHECK (((jsonb_typeof((tags -> 'topics'::text)) = 'array'::text) AND (jsonb_typeof((tags -> 'issues'::text)) = 'array'::text)))
+);
+
+create table interaction_messages (
+  id bigint not null default nextval('interaction_messages_id_seq'::regclass),
+  interaction_id uuid not null,
+  item_id text not null,
+  seq bigint not null,
+  role text not null,
+  content text not null,
+  interrupted boolean not null default false,
+  spoken_at timestamp with time zone,
+  metadata jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint interaction_messages_interaction_id_item_id_key UNIQUE (interaction_id, item_id),
+  constraint interaction_messages_interaction_id_seq_key UNIQUE (interaction_id, seq),
+  constraint interaction_messages_pkey PRIMARY KEY (id),
+  constraint interaction_messages_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint interaction_messages_item_id_check CHECK (((length(item_id) >= 1) AND (length(item_id) <= 200))),
+  constraint interaction_messages_role_check CHECK ((role = ANY (ARRAY['customer'::text, 'agent'::text, 'supervisor'::text, 'system'::text])))
+);
+
+create table interaction_steps (
+  id bigint not null default nextval('interaction_steps_id_seq'::regclass),
+  interaction_id uuid not null,
+  step_id text not null,
+  step_type text not null,
+  name text,
+  input jsonb,
+  output jsonb,
+  duration_ms integer,
+  model text,
+  tokens_input integer,
+  tokens_output integer,
+  characters integer,
+  audio_seconds numeric(10,3),
+  error jsonb,
+  happened_at timestamp with time zone not null default clock_timestamp(),
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint interaction_steps_interaction_id_step_id_key UNIQUE (interaction_id, step_id),
+  constraint interaction_steps_pkey PRIMARY KEY (id),
+  constraint interaction_steps_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint interaction_steps_step_id_check CHECK (((length(step_id) >= 1) AND (length(step_id) <= 200))),
+  constraint interaction_steps_step_type_check CHECK ((step_type ~ '^[a-z][a-z_]{0,39}$'::text))
+);
+
+create table interactions (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  agent_id uuid not null,
+  customer_id uuid,
+  phone_number text,
+  phone_source text,
+  interaction_type text not null,
+  kind text not null default 'live'::text,
+  direction text not null default 'inbound'::text,
+  called_number text,
+  provider_call_id text,
+  livekit_room_id text not null,
+  status text not null default 'queued'::text,
+  queued_at timestamp with time zone not null default clock_timestamp(),
+  answered_at timestamp with time zone,
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  duration_seconds integer,
+  end_reason text,
+  agent_snapshot jsonb,
+  disposition text,
+  supervisor_notes text,
+  control text not null default 'agent'::text,
+  controlled_by uuid,
+  control_changed_at timestamp with time zone,
+  paused boolean not null default false,
+  end_requested_at timestamp with time zone,
+  end_requested_reason text,
+  supervisor_requested_at timestamp with time zone,
+  supervisor_request_reason text,
+  supervisor_request_escalated_at timestamp with time zone,
+  worker_id text,
+  lease_until timestamp with time zone,
+  generation bigint not null default 0,
+  claim_attempts integer not null default 0,
+  resume_token_hash text,
+  origin text,
+  address_hash text,
+  rating integer,
+  rating_comment text,
+  purged_at timestamp with time zone,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default now(),
+  constraint interactions_livekit_room_id_key UNIQUE (livekit_room_id),
+  constraint interactions_provider_call_id_key UNIQUE (provider_call_id),
+  constraint interactions_pkey PRIMARY KEY (id),
+  constraint interactions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE RESTRICT,
+  constraint interactions_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint interactions_controlled_by_fkey FOREIGN KEY (controlled_by) REFERENCES users(id) ON DELETE RESTRICT,
+  constraint interactions_customer_id_fkey FOREIGN KEY (customer_id) REFERENCES customers(id) ON DELETE RESTRICT,
+  constraint interactions_check CHECK (((phone_number IS NULL) = (phone_source IS NULL))),
+  constraint interactions_check1 CHECK (((control = 'supervisor'::text) = (controlled_by IS NOT NULL))),
+  constraint interactions_check2 CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text])) = (ended_at IS NOT NULL))),
+  constraint interactions_check3 CHECK (((status <> 'active'::text) OR (started_at IS NOT NULL))),
+  constraint interactions_control_check CHECK ((control = ANY (ARRAY['agent'::text, 'supervisor'::text]))),
+  constraint interactions_direction_check CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text]))),
+  constraint interactions_disposition_check CHECK ((length(disposition) <= 100)),
+  constraint interactions_duration_seconds_check CHECK ((duration_seconds >= 0)),
+  constraint interactions_interaction_type_check CHECK ((interaction_type = ANY (ARRAY['voice'::text, 'chat'::text]))),
+  constraint interactions_kind_check CHECK ((kind = ANY (ARRAY['live'::text, 'rehearsal'::text]))),
+  constraint interactions_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{6,14}$'::text)),
+  constraint interactions_phone_source_check CHECK ((phone_source = ANY (ARRAY['claimed'::text, 'sip'::text, 'verified'::text]))),
+  constraint interactions_rating_check CHECK (((rating >= 1) AND (rating <= 5))),
+  constraint interactions_rating_comment_check CHECK ((length(rating_comment) <= 2000)),
+  constraint interactions_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'active'::text, 'completed'::text, 'failed'::text]))),
+  constraint interactions_supervisor_notes_check CHECK ((length(supervisor_notes) <= 10000))
+);
+
+create table realtime_metrics (
+  id bigint not null default nextval('realtime_metrics_id_seq'::regclass),
+  interaction_id uuid not null,
+  "timestamp" timestamp with time zone not null default clock_timestamp(),
+  sentiment text not null,
+  satisfaction_score numeric(5,2) not null,
+  feed_text text not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint realtime_metrics_interaction_id_timestamp_key UNIQUE (interaction_id, "timestamp"),
+  constraint realtime_metrics_pkey PRIMARY KEY (id),
+  constraint realtime_metrics_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint realtime_metrics_feed_text_check CHECK ((length(feed_text) <= 120)),
+  constraint realtime_metrics_satisfaction_score_check CHECK (((satisfaction_score >= (0)::numeric) AND (satisfaction_score <= (100)::numeric))),
+  constraint realtime_metrics_sentiment_check CHECK ((sentiment = ANY (ARRAY['good'::text, 'neutral'::text, 'critical'::text])))
+);
+
+create table shop_order_items (
+  id uuid not null default gen_random_uuid(),
+  order_id uuid not null,
+  "position" integer not null,
+  name text not null,
+  quantity integer not null,
+  unit_price_cents integer not null,
+  constraint shop_order_items_order_id_position_key UNIQUE (order_id, "position"),
+  constraint shop_order_items_pkey PRIMARY KEY (id),
+  constraint shop_order_items_order_id_fkey FOREIGN KEY (order_id) REFERENCES shop_orders(id) ON DELETE CASCADE,
+  constraint shop_order_items_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint shop_order_items_position_check CHECK (("position" >= 1)),
+  constraint shop_order_items_quantity_check CHECK (((quantity >= 1) AND (quantity <= 10000))),
+  constraint shop_order_items_unit_price_cents_check CHECK (((unit_price_cents >= 0) AND (unit_price_cents <= 100000000)))
+);
+
+create table shop_orders (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  order_number integer not null,
+  customer_phone text not null,
+  status text not null default 'processing'::text,
+  currency text not null default 'EUR'::text,
+  carrier text,
+  tracking_number text,
+  placed_at timestamp with time zone not null default now(),
+  shipped_at timestamp with time zone,
+  expected_at timestamp with time zone,
+  delivered_at timestamp with time zone,
+  cancelled_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint shop_orders_business_id_order_number_key UNIQUE (business_id, order_number),
+  constraint shop_orders_pkey PRIMARY KEY (id),
+  constraint shop_orders_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint shop_orders_carrier_check CHECK (((length(carrier) >= 1) AND (length(carrier) <= 100))),
+  constraint shop_orders_check CHECK (((status <> ALL (ARRAY['shipped'::text, 'delivered'::text])) OR (shipped_at IS NOT NULL))),
+  constraint shop_orders_check1 CHECK (((status = 'delivered'::text) = (delivered_at IS NOT NULL))),
+  constraint shop_orders_check2 CHECK (((status = 'cancelled'::text) = (cancelled_at IS NOT NULL))),
+  constraint shop_orders_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+  constraint shop_orders_customer_phone_check CHECK ((customer_phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
+  constraint shop_orders_order_number_check CHECK (((order_number >= 1) AND (order_number <= 999999999))),
+  constraint shop_orders_status_check CHECK ((status = ANY (ARRAY['processing'::text, 'shipped'::text, 'delivered'::text, 'cancelled'::text]))),
+  constraint shop_orders_tracking_number_check CHECK (((length(tracking_number) >= 1) AND (length(tracking_number) <= 100)))
+);
+
+create table shop_refunds (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  order_id uuid not null,
+  amount_cents bigint not null,
+  reason text,
+  idempotency_key text not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint shop_refunds_business_id_idempotency_key_key UNIQUE (business_id, idempotency_key),
+  constraint shop_refunds_pkey PRIMARY KEY (id),
+  constraint shop_refunds_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint shop_refunds_order_id_fkey FOREIGN KEY (order_id) REFERENCES shop_orders(id) ON DELETE RESTRICT,
+  constraint shop_refunds_amount_cents_check CHECK ((amount_cents > 0)),
+  constraint shop_refunds_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 300))),
+  constraint shop_refunds_reason_check CHECK ((length(reason) <= 1000))
+);
+
+create table tool_calls (
+  id uuid not null default gen_random_uuid(),
+  interaction_id uuid not null,
+  call_id text not null,
+  tool_name text not null,
+  arguments jsonb not null default '{}'::jsonb,
+  arguments_hash text not null,
+  definition_hash text,
+  requires_permission boolean not null default false,
+  permission_id uuid,
+  state text not null,
+  refusal_reason text,
+  output text,
+  error jsonb,
+  idempotency_key text not null,
+  generation bigint not null,
+  requested_at timestamp with time zone not null default clock_timestamp(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  duration_ms integer,
+  constraint tool_calls_interaction_id_call_id_key UNIQUE (interaction_id, call_id),
+  constraint tool_calls_pkey PRIMARY KEY (id),
+  constraint tool_calls_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint tool_calls_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES tool_permissions(id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
+  constraint tool_calls_call_id_check CHECK (((length(call_id) >= 1) AND (length(call_id) <= 200))),
+  constraint tool_calls_check CHECK (((state = 'refused'::text) = (refusal_reason IS NOT NULL))),
+  constraint tool_calls_check1 CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'refused'::text, 'unknown'::text])) = (finished_at IS NOT NULL))),
+  constraint tool_calls_check2 CHECK (((state <> ALL (ARRAY['running'::text, 'succeeded'::text])) OR (started_at IS NOT NULL))),
+  constraint tool_calls_refusal_reason_check CHECK ((refusal_reason = ANY (ARRAY['denied'::text, 'timeout'::text, 'withdrawn'::text, 'policy'::text]))),
+  constraint tool_calls_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'refused'::text, 'unknown'::text]))),
+  constraint tool_calls_tool_name_check CHECK (((length(tool_name) >= 1) AND (length(tool_name) <= 200)))
+);
+
+create table tool_permissions (
+  id uuid not null default gen_random_uuid(),
+  interaction_id uuid not null,
+  tool_call_id uuid not null,
+  call_id text not null,
+  tool_name text not null,
+  tool_description text,
+  arguments jsonb not null default '{}'::jsonb,
+  arguments_hash text not null,
+  edited_arguments jsonb,
+  edited_hash text,
+  requested_at timestamp with time zone not null default clock_timestamp(),
+  expires_at timestamp with time zone not null,
+  escalated_at timestamp with time zone,
+  supervisor_response text,
+  responded_at timestamp with time zone,
+  decided_by uuid,
+  note text,
+  status text not null default 'pending'::text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint tool_permissions_tool_call_id_key UNIQUE (tool_call_id),
+  constraint tool_permissions_pkey PRIMARY KEY (id),
+  constraint tool_permissions_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES users(id) ON DELETE RESTRICT,
+  constraint tool_permissions_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint tool_permissions_tool_call_id_fkey FOREIGN KEY (tool_call_id) REFERENCES tool_calls(id) ON DELETE RESTRICT,
+  constraint tool_permissions_check CHECK (((status = ANY (ARRAY['allowed'::text, 'denied'::text])) = (decided_by IS NOT NULL))),
+  constraint tool_permissions_check1 CHECK (((status = 'pending'::text) = (responded_at IS NULL))),
+  constraint tool_permissions_check2 CHECK ((NOT (supervisor_response IS DISTINCT FROM
+CASE
+    WHEN (status = ANY (ARRAY['pending'::text, 'withdrawn'::text])) THEN NULL::text
+    ELSE status
+END))),
+  constraint tool_permissions_check3 CHECK (((edited_arguments IS NULL) = (edited_hash IS NULL))),
+  constraint tool_permissions_check4 CHECK (((edited_arguments IS NULL) OR (status = 'allowed'::text))),
+  constraint tool_permissions_note_check CHECK ((length(note) <= 2000)),
+  constraint tool_permissions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'allowed'::text, 'denied'::text, 'timeout'::text, 'withdrawn'::text]))),
+  constraint tool_permissions_supervisor_response_check CHECK ((supervisor_response = ANY (ARRAY['allowed'::text, 'denied'::text, 'timeout'::text])))
+);
+
+create table users (
+  id uuid not null,
+  business_id uuid not null,
+  email text not null,
+  role text not null,
+  name text not null,
+  username text,
+  supervisor_type text,
+  last_seen_at timestamp with time zone,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint users_pkey PRIMARY KEY (id),
+  constraint users_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint users_id_fkey FOREIGN KEY (id) REFERENCES auth.users(id) ON DELETE RESTRICT,
+  constraint check_supervisor_fields CHECK ((((role = 'supervisor'::text) AND (username IS NOT NULL) AND (supervisor_type IS NOT NULL)) OR ((role = 'admin'::text) AND (username IS NULL) AND (supervisor_type IS NULL)))),
+  constraint users_email_check CHECK (((length(email) >= 3) AND (length(email) <= 320))),
+  constraint users_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint users_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'supervisor'::text]))),
+  constraint users_supervisor_type_check CHECK ((supervisor_type = ANY (ARRAY['voice'::text, 'chat'::text]))),
+  constraint users_username_check CHECK (((length(username) >= 1) AND (length(username) <= 100)))
+);
+
+-- Indexes
+
+CREATE INDEX idx_agent_tools_requires_permission ON public.agent_tools USING btree (requires_permission);
+
+CREATE INDEX idx_agents_business ON public.agents USING btree (business_id);
+
+CREATE INDEX idx_agents_cover_id ON public.agents USING btree (cover_id) WHERE (cover_id IS NOT NULL);
+
+CREATE INDEX idx_agents_status ON public.agents USING btree (status);
+
+CREATE INDEX idx_agents_supervisor_id ON public.agents USING btree (supervisor_id);
+
+CREATE INDEX idx_archives_business ON public.interaction_archives USING btree (business_id, created_at DESC);
+
+CREATE INDEX idx_archives_created_at ON public.interaction_archives USING btree (created_at DESC);
+
+CREATE INDEX idx_archives_fcr_status ON public.interaction_archives USING btree (fcr_status);
+
+CREATE INDEX idx_archives_issues_gin ON public.interaction_archives USING gin (issues);
+
+CREATE INDEX idx_archives_tags_gin ON public.interaction_archives USING gin (tags);
+
+CREATE INDEX idx_audit_events_business ON public.audit_events USING btree (business_id, created_at DESC);
+
+CREATE INDEX idx_audit_events_subject ON public.audit_events USING btree (subject_type, subject_id);
+
+CREATE INDEX idx_interaction_steps_order ON public.interaction_steps USING btree (interaction_id, happened_at, id);
+
+CREATE INDEX idx_interactions_address ON public.interactions USING btree (address_hash, created_at DESC) WHERE (address_hash IS NOT NULL);
+
+CREATE INDEX idx_interactions_agent_status ON public.interactions USING btree (agent_id, status, started_at DESC);
+
+CREATE INDEX idx_interactions_business_created ON public.interactions USING btree (business_id, created_at DESC);
+
+CREATE INDEX idx_interactions_customer ON public.interactions USING btree (customer_id) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX idx_interactions_open ON public.interactions USING btree (status, lease_until) WHERE (status = ANY (ARRAY['queued'::text, 'active'::text]));
+
+CREATE INDEX idx_interactions_phone_date ON public.interactions USING btree (business_id, phone_number, started_at DESC);
+
+CREATE INDEX idx_interactions_retention ON public.interactions USING btree (business_id, ended_at) WHERE (purged_at IS NULL);
+
+CREATE INDEX idx_realtime_metrics_cleanup ON public.realtime_metrics USING btree (created_at);
+
+CREATE INDEX idx_realtime_metrics_timestamp ON public.realtime_metrics USING btree ("timestamp" DESC);
+
+CREATE INDEX idx_shop_orders_customer ON public.shop_orders USING btree (business_id, customer_phone, placed_at DESC);
+
+CREATE INDEX idx_shop_refunds_order_id ON public.shop_refunds USING btree (order_id);
+
+CREATE INDEX idx_tool_calls_open ON public.tool_calls USING btree (interaction_id) WHERE (state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text]));
+
+CREATE INDEX idx_tool_permissions_due ON public.tool_permissions USING btree (expires_at) WHERE (status = 'pending'::text);
+
+CREATE INDEX idx_tool_permissions_interaction_id ON public.tool_permissions USING btree (interaction_id);
+
+CREATE INDEX idx_tool_permissions_requested_at ON public.tool_permissions USING btree (requested_at DESC);
+
+CREATE INDEX idx_tool_permissions_status ON public.tool_permissions USING btree (status);
+
+CREATE INDEX idx_users_business_role ON public.users USING btree (business_id, role);
+
+CREATE UNIQUE INDEX idx_users_email ON public.users USING btree (lower(email));
+
+CREATE INDEX idx_users_supervisor_type ON public.users USING btree (business_id, supervisor_type) WHERE (supervisor_type IS NOT NULL);
+
+CREATE UNIQUE INDEX idx_users_username_supervisor ON public.users USING btree (business_id, username) WHERE (role = 'supervisor'::text);
+
+-- Views
+
+create view agent_performance with (security_invoker=true) as
+ SELECT a.id AS agent_id,
+    a.name AS agent_name,
+    a.supervisor_id,
+    a.status,
+    count(i.id) AS total_interactions,
+    avg(ia.csat_score) AS avg_csat,
+    avg(i.duration_seconds) AS avg_handle_time,
+    count(*) FILTER (WHERE ia.fcr_status)::double precision / NULLIF(count(ia.id), 0)::double precision * 100::double precision AS fcr_percentage
+   FROM agents a
+     LEFT JOIN interactions i ON i.agent_id = a.id AND i.status = 'completed'::text AND i.kind = 'live'::text
+     LEFT JOIN interaction_archives ia ON ia.interaction_id = i.id
+  WHERE a.deleted_at IS NULL
+  GROUP BY a.id;
+
+create view live_interactions with (security_invoker=true) as
+ SELECT i.id AS interaction_id,
+    i.business_id,
+    i.agent_id,
+    a.name AS agent_name,
+    a.supervisor_id,
+    a.cover_id,
+    i.interaction_type,
+    i.status,
+    i.paused,
+    i.control,
+    i.controlled_by,
+    i.customer_id,
+    i.phone_number,
+    i.queued_at,
+    i.started_at,
+    i.supervisor_requested_at,
+    m."timestamp" AS measured_at,
+    m.sentiment,
+    m.satisfaction_score,
+    m.feed_text
+   FROM interactions i
+     JOIN agents a ON a.id = i.agent_id
+     LEFT JOIN LATERAL ( SELECT r."timestamp",
+            r.sentiment,
+            r.satisfaction_score,
+            r.feed_text
+           FROM realtime_metrics r
+          WHERE r.interaction_id = i.id
+          ORDER BY r."timestamp" DESC
+         LIMIT 1) m ON true
+  WHERE (i.status = ANY (ARRAY['queued'::text, 'active'::text])) AND i.kind = 'live'::text;
+
+create view supervisor_performance with (security_invoker=true) as
+ SELECT u.id AS supervisor_id,
+    u.name AS supervisor_name,
+    u.supervisor_type,
+    count(DISTINCT a.id) FILTER (WHERE a.deleted_at IS NULL) AS total_agents,
+    count(i.id) AS total_interactions,
+    count(i.id) FILTER (WHERE i.status = 'active'::text) AS active_interactions,
+    avg(ia.csat_score) AS avg_csat,
+    avg(ia.resolution_time_seconds) AS avg_resolution_time,
+    count(*) FILTER (WHERE ia.fcr_status)::double precision / NULLIF(count(ia.id), 0)::double precision * 100::double precision AS fcr_percentage
+   FROM users u
+     LEFT JOIN agents a ON a.supervisor_id = u.id
+     LEFT JOIN interactions i ON i.agent_id = a.id AND i.kind = 'live'::text
+     LEFT JOIN interaction_archives ia ON ia.interaction_id = i.id
+  WHERE u.role = 'supervisor'::text AND u.deleted_at IS NULL
+  GROUP BY u.id;
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION floorwalker.actor()
+ RETURNS users
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select u from users u where u.id = auth.uid() and u.deleted_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.actor_business()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select business_id from users where id = auth.uid() and deleted_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.admin_business()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select business_id from users where id = auth.uid() and deleted_at is null and role = 'admin'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.apply_tools(p_agent_id uuid, p_tools jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  removed integer;
+  written integer;
+begin
+  delete from agent_tools where agent_id = p_agent_id
+    and tool_name not in (select t ->> 'tool_name' from jsonb_array_elements(p_tools) t);
+  get diagnostics removed = row_count;
+  insert into agent_tools as mine (agent_id, tool_name, tool_config, requires_permission)
+  select p_agent_id, t ->> 'tool_name', coalesce(t -> 'tool_config', '{}'), coalesce((t ->> 'requires_permission')::boolean, true)
+  from jsonb_array_elements(p_tools) t
+  on conflict (agent_id, tool_name) do update
+    set tool_config = excluded.tool_config, requires_permission = excluded.requires_permission
+    where (mine.tool_config, mine.requires_permission) is distinct from (excluded.tool_config, excluded.requires_permission);
+  get diagnostics written = row_count;
+  return removed + written > 0;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.audit(p_business_id uuid, p_action text, p_subject_type text, p_subject_id text, p_details jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  insert into audit_events (business_id, actor_id, actor_kind, action, subject_type, subject_id, details)
+  values (p_business_id, auth.uid(), case when auth.uid() is null then 'service' else 'user' end,
+    p_action, p_subject_type, p_subject_id, coalesce(p_details, '{}'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.audit_row()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  before_row jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+  after_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+  difference jsonb := floorwalker.row_difference(before_row, after_row);
+  any_row jsonb := coalesce(after_row, before_row);
+  business uuid;
+begin
+  if difference = '{}' then
+    return null;
+  end if;
+  if tg_table_name = 'agent_tools' then
+    select business_id into business from agents where id = (any_row ->> 'agent_id')::uuid;
+  else
+    business := (any_row ->> 'business_id')::uuid;
+  end if;
+  perform floorwalker.audit(business,
+    case tg_table_name when 'users' then 'person' when 'agents' then 'agent' else 'tool' end || '.' ||
+      case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'changed' else 'removed' end,
+    tg_table_name, any_row ->> 'id', difference);
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.call_row(p_call tool_calls)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select to_jsonb(p_call) || jsonb_build_object('permission', (
+    select to_jsonb(p) from tool_permissions p where p.id = p_call.permission_id))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_agent_people()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  person users;
+begin
+  if new.deleted_at is not null then
+    return new;
+  end if;
+
+  select * into person from users where id = new.supervisor_id for no key update;
+  if not found or person.role <> 'supervisor' or person.deleted_at is not null
+    or person.business_id <> new.business_id or person.supervisor_type <> new.agent_type then
+    perform floorwalker.fail('supervisor_invalid', format(
+      'Agent "%s" needs a %s supervisor of its own business.', new.name, new.agent_type));
+  end if;
+  if (select count(*) from agents a
+      where a.supervisor_id = new.supervisor_id and a.id <> new.id and a.deleted_at is null) >= 3 then
+    perform floorwalker.fail('too_many_agents', format(
+      'Supervisor %s already has three agents.', person.username), jsonb_build_object('supervisor_id', person.id));
+  end if;
+
+  if new.cover_id is not null then
+    select * into person from users where id = new.cover_id for key share;
+    if not found or person.role <> 'supervisor' or person.deleted_at is not null
+      or person.business_id <> new.business_id or person.supervisor_type <> new.agent_type then
+      perform floorwalker.fail('cover_invalid', format(
+        'The cover of agent "%s" must be another %s supervisor of the same business.', new.name, new.agent_type));
+    end if;
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_limits(p_business businesses, p_agent_id uuid, p_address_hash text, p_limits jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  most numeric;
+  recent timestamptz[];
+  minutes numeric;
+begin
+  most := floorwalker.limit_of(p_business.limits, p_limits, 'per_address_per_minute');
+  if p_address_hash is not null and most is not null then
+    select array_agg(created_at) into recent from interactions
+    where address_hash = p_address_hash and business_id = p_business.id
+      and created_at > clock_timestamp() - interval '1 minute';
+    if coalesce(cardinality(recent), 0) >= most then
+      perform floorwalker.fail('rate_limited', 'Too many conversations were started from this address.',
+        jsonb_build_object('limit', 'per_address_per_minute', 'retry_after_seconds', floorwalker.seconds_until_free(recent, most)));
+    end if;
+  end if;
+
+  most := floorwalker.limit_of(p_business.limits, p_limits, 'per_address_open');
+  if p_address_hash is not null and most is not null and most <= (
+    select count(*) from interactions where address_hash = p_address_hash and business_id = p_business.id
+      and status in ('queued', 'active')) then
+    perform floorwalker.fail('rate_limited', 'Too many conversations are open from this address; end one first.',
+      jsonb_build_object('limit', 'per_address_open', 'retry_after_seconds', 30));
+  end if;
+
+  most := floorwalker.limit_of(p_business.limits, p_limits, 'per_agent_per_minute');
+  if most is not null then
+    select array_agg(created_at) into recent from interactions
+    where agent_id = p_agent_id and created_at > clock_timestamp() - interval '1 minute';
+    if coalesce(cardinality(recent), 0) >= most then
+      perform floorwalker.fail('rate_limited', 'This agent is asked for by too many people at once.',
+        jsonb_build_object('limit', 'per_agent_per_minute', 'retry_after_seconds', floorwalker.seconds_until_free(recent, most)));
+    end if;
+  end if;
+
+  most := floorwalker.limit_of(p_business.limits, p_limits, 'per_business_open');
+  if most is not null and most <= (
+    select count(*) from interactions where business_id = p_business.id and status in ('queued', 'active')) then
+    perform floorwalker.fail('business_limit_reached', 'All lines of this business are taken.',
+      jsonb_build_object('limit', 'per_business_open', 'retry_after_seconds', 30));
+  end if;
+
+  most := floorwalker.limit_of(p_business.limits, p_limits, 'per_business_minutes_per_day');
+  if most is not null then
+    select coalesce(sum(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at)), 0) / 60 into minutes
+    from interactions
+    where business_id = p_business.id and kind = 'live' and started_at >=
+      date_trunc('day', clock_timestamp() at time zone p_business.time_zone) at time zone p_business.time_zone;
+    if minutes >= most then
+      perform floorwalker.fail('business_limit_reached', 'This business has used its minutes of today.',
+        jsonb_build_object('limit', 'per_business_minutes_per_day', 'retry_after_seconds', 3600));
+    end if;
+  end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_person_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if new.role is distinct from old.role or new.supervisor_type is distinct from old.supervisor_type
+    or new.business_id <> old.business_id or (new.deleted_at is not null and old.deleted_at is null) then
+    if exists (select from agents where supervisor_id = new.id and deleted_at is null) then
+      perform floorwalker.fail('supervisor_has_agents', format(
+        '%s still supervises agents; give them to another supervisor first.', old.name));
+    end if;
+    update agents set cover_id = null where cover_id = new.id and deleted_at is null;
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_result(p_result jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case
+    when coalesce(length(btrim(p_result ->> 'summary')), 0) = 0 then 'summary is empty'
+    when jsonb_typeof(p_result -> 'issues') is distinct from 'array' then 'issues is not a list'
+    when jsonb_typeof(p_result #> '{tags,topics}') is distinct from 'array' then 'tags.topics is not a list'
+    when jsonb_typeof(p_result #> '{tags,issues}') is distinct from 'array' then 'tags.issues is not a list'
+    when exists (select from jsonb_array_elements(p_result -> 'issues') i where coalesce(i ->> 'issue', '') = ''
+      or i ->> 'status' is null or i ->> 'status' not in ('resolved', 'unresolved')
+      or i ->> 'priority' is null or i ->> 'priority' not in ('low', 'medium', 'high'))
+      then 'an issue needs issue, status (resolved, unresolved) and priority (low, medium, high)'
+    when exists (select from jsonb_array_elements(p_result #> '{tags,issues}') i where coalesce(i ->> 'tag', '') = ''
+      or i ->> 'status' is null or i ->> 'status' not in ('resolved', 'unresolved'))
+      then 'an entry of tags.issues needs tag and status (resolved, unresolved)'
+  end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_time_zone()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if not exists (select from pg_timezone_names where name = new.time_zone) then
+    perform floorwalker.fail('invalid_time_zone',
+      format('"%s" is not a time zone; write one such as Europe/Amsterdam.', new.time_zone));
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.count_agent_edit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if floorwalker.row_difference(to_jsonb(old), to_jsonb(new)) <> '{}' and new.version = old.version then
+    new.version := old.version + 1;
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.count_tool_edit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  -- apply_agent counts one edit for the definition as a whole.
+  if coalesce(current_setting('floorwalker.applying', true), '') <> 'on' then
+    update agents set version = version + 1
+    where id = case when tg_op = 'DELETE' then old.agent_id else new.agent_id end;
+  end if;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.created(p_row interactions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'interaction_id', p_row.id, 'room', p_row.livekit_room_id, 'status', p_row.status,
+    'agent_type', p_row.interaction_type, 'business_id', p_row.business_id,
+    -- How many wait for this agent up to and including this one.
+    'position', case when p_row.status <> 'queued' then 0 else (
+      select count(*) from interactions w
+      where w.agent_id = p_row.agent_id and w.status = 'queued' and w.queued_at <= p_row.queued_at) end)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.derive_agent_status(p_agent_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case
+    when bool_or(i.paused) then 'paused'
+    when count(i.id) = 0 then 'idle'
+    when a.agent_type = 'voice' then 'in_call'
+    else 'in_chat'
+  end
+  from agents a
+  left join interactions i on i.agent_id = a.id and i.status = 'active' and i.kind = 'live'
+  where a.id = p_agent_id
+  group by a.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.end_interaction(p_row interactions, p_status text, p_end_reason text)
+ RETURNS interaction_archives
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  ended interactions;
+  archive interaction_archives;
+  found_facts jsonb;
+  last_scores numeric;
+  moment timestamptz := clock_timestamp();
+begin
+  perform floorwalker.lock_customer_history(p_row.id);
+
+  update tool_permissions set status = 'timeout', supervisor_response = 'timeout', responded_at = moment
+  where interaction_id = p_row.id and status = 'pending' and expires_at <= moment;
+  update tool_permissions set status = 'withdrawn', responded_at = moment
+  where interaction_id = p_row.id and status = 'pending';
+  -- What was running may have had its effect: nobody knows, so it says so. What never started never will.
+  update tool_calls c set
+    state = case when c.state = 'running' then 'unknown' else 'refused' end,
+    refusal_reason = case when c.state = 'running' then null else coalesce(
+      (select case p.status when 'denied' then 'denied' when 'timeout' then 'timeout' end
+        from tool_permissions p where p.id = c.permission_id), 'withdrawn') end,
+    finished_at = moment
+  where c.interaction_id = p_row.id and c.state in ('requested', 'awaiting_permission', 'running');
+
+  update interactions set
+    status = p_status, end_reason = p_end_reason, ended_at = moment,
+    duration_seconds = greatest(0, round(extract(epoch from moment - coalesce(started_at, moment))))::integer,
+    control = 'agent', controlled_by = null, worker_id = null, lease_until = null
+  where id = p_row.id returning * into ended;
+
+  found_facts := floorwalker.facts(ended);
+  select round(avg(satisfaction_score), 2) into last_scores from (
+    select satisfaction_score from realtime_metrics where interaction_id = ended.id order by "timestamp" desc limit 3) recent;
+
+  insert into interaction_archives (interaction_id, business_id, summary, tags, csat_score, csat_source,
+    resolution_time_seconds, fcr_status, metrics_series, facts)
+  values (ended.id, ended.business_id, floorwalker.facts_summary(ended, found_facts),
+    jsonb_build_object('topics', '[]'::jsonb, 'issues', '[]'::jsonb, 'sentiment', coalesce(found_facts #>> '{sentiment,last}', 'neutral')),
+    coalesce((ended.rating - 1) * 25, last_scores),
+    case when ended.rating is not null then 'customer' when last_scores is not null then 'metrics' end,
+    ended.duration_seconds, p_status = 'completed', floorwalker.metrics_series(ended.id), found_facts)
+  returning * into archive;
+  delete from realtime_metrics where interaction_id = ended.id;
+  return archive;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.extend_vocabulary(p_business_id uuid, p_tags jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  vocabulary jsonb;
+  declared text[];
+  new_topics text[];
+  new_issues text[];
+  unknown text[];
+begin
+  select tag_vocabulary into vocabulary from businesses where id = p_business_id for no key update;
+  select coalesce(array_agg(d), '{}') into declared from jsonb_array_elements_text(
+    coalesce(nullif(p_tags -> 'new_issue_tags', 'null'), '[]') || coalesce(nullif(p_tags -> 'new_topics', 'null'), '[]')) d;
+  select array_agg(distinct t) into new_topics from jsonb_array_elements_text(p_tags -> 'topics') t
+  where not vocabulary -> 'topics' ? t;
+  select array_agg(distinct i ->> 'tag') into new_issues from jsonb_array_elements(p_tags -> 'issues') i
+  where not vocabulary -> 'issues' ? (i ->> 'tag');
+
+  select array_agg(tag) into unknown from unnest(coalesce(new_topics, '{}') || coalesce(new_issues, '{}')) tag
+  where not (tag = any (declared) and tag ~ '^[a-z0-9][a-z0-9_]{0,59}$');
+  if unknown is not null then
+    perform floorwalker.fail('archive_invalid',
+      'Tags must come from the vocabulary of the business or be declared in new_issue_tags or new_topics, in lower_snake_case.',
+      jsonb_build_object('unknown', to_jsonb(unknown), 'vocabulary', vocabulary));
+  end if;
+  if new_topics is not null or new_issues is not null then
+    update businesses set tag_vocabulary = jsonb_build_object(
+      'topics', (vocabulary -> 'topics') || to_jsonb(coalesce(new_topics, '{}')),
+      'issues', (vocabulary -> 'issues') || to_jsonb(coalesce(new_issues, '{}')))
+    where id = p_business_id;
+  end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.facts(p_row interactions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'end_reason', p_row.end_reason,
+    'duration_seconds', p_row.duration_seconds,
+    'waited_seconds', greatest(0, round(extract(epoch from coalesce(p_row.started_at, p_row.ended_at) - p_row.queued_at))),
+    'claims', p_row.claim_attempts,
+    'messages', (select jsonb_build_object(
+        'customer', count(*) filter (where role = 'customer'), 'agent', count(*) filter (where role = 'agent'),
+        'supervisor', count(*) filter (where role = 'supervisor'))
+      from interaction_messages where interaction_id = p_row.id),
+    'tool_calls', (select coalesce(jsonb_object_agg(state, n), '{}')
+      from (select state, count(*) as n from tool_calls where interaction_id = p_row.id group by state) c),
+    'permissions', (select coalesce(jsonb_object_agg(status, n), '{}')
+      from (select status, count(*) as n from tool_permissions where interaction_id = p_row.id group by status) p),
+    'takeovers', (select count(*) from interaction_steps where interaction_id = p_row.id and step_type = 'takeover'),
+    'tokens_input', (select coalesce(sum(tokens_input), 0) from interaction_steps where interaction_id = p_row.id),
+    'tokens_output', (select coalesce(sum(tokens_output), 0) from interaction_steps where interaction_id = p_row.id),
+    'sentiment', (select jsonb_build_object(
+        'good', count(*) filter (where sentiment = 'good'), 'neutral', count(*) filter (where sentiment = 'neutral'),
+        'critical', count(*) filter (where sentiment = 'critical'),
+        'last', (array_agg(sentiment order by "timestamp" desc))[1],
+        'satisfaction_average', round(avg(satisfaction_score), 2), 'satisfaction_lowest', min(satisfaction_score))
+      from realtime_metrics where interaction_id = p_row.id))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.facts_summary(p_row interactions, p_facts jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select format('%s of %s: %s from the customer, %s from the agent%s. Ended: %s.',
+    case p_row.interaction_type when 'voice' then 'Call' else 'Chat' end,
+    case when coalesce(p_row.duration_seconds, 0) < 120 then coalesce(p_row.duration_seconds, 0) || ' s'
+      else round(p_row.duration_seconds / 60.0) || ' min' end,
+    (p_facts #>> '{messages,customer}') || case p_facts #>> '{messages,customer}' when '1' then ' message' else ' messages' end,
+    p_facts #>> '{messages,agent}',
+    coalesce((select '; tool calls: ' || string_agg(value || ' ' || key, ', ' order by key) from jsonb_each_text(p_facts -> 'tool_calls')), ''),
+    replace(coalesce(p_row.end_reason, 'unknown'), '_', ' '))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.fail(code text, sentence text, facts jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  raise exception using
+    errcode = 'P0001',
+    message = code,
+    detail = case when facts is null then sentence
+      else (jsonb_build_object('message', sentence) || facts)::text end;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.find_business(p_source jsonb)
+ RETURNS businesses
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  found_row businesses;
+begin
+  select * into found_row from businesses
+  where deleted_at is null and (id::text = p_source ->> 'business_id' or slug = p_source ->> 'business_slug');
+  if not found then
+    perform floorwalker.fail('business_not_found', format('There is no business "%s"; make it with `floorwalker business create`.',
+      coalesce(p_source ->> 'business_slug', p_source ->> 'business_id')));
+  end if;
+  return found_row;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.find_person(p_business_id uuid, p_id text, p_name text, p_code text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  person uuid;
+begin
+  if coalesce(p_id, p_name) is null then
+    return null;
+  end if;
+  select id into person from users
+  where business_id = p_business_id and deleted_at is null and role = 'supervisor'
+    and (id::text = p_id or lower(email) = lower(p_name) or username = p_name);
+  if person is null then
+    perform floorwalker.fail(p_code, format('There is no supervisor "%s" in this business.', coalesce(p_name, p_id)));
+  end if;
+  return person;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.interaction_for_actor(p_interaction_id uuid)
+ RETURNS interactions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  found_row interactions;
+begin
+  select * into found_row from interactions
+  where id = p_interaction_id and agent_id = any (floorwalker.visible_agents()) for update;
+  if not found then
+    perform floorwalker.fail('interaction_not_found', 'There is no such interaction.');
+  end if;
+  return found_row;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.interaction_of_token(p_interaction_id uuid, p_resume_token_hash text)
+ RETURNS interactions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  found_row interactions;
+begin
+  select * into found_row from interactions
+  where id = p_interaction_id and resume_token_hash = p_resume_token_hash for update;
+  if not found then
+    perform floorwalker.fail('resume_token_invalid', 'This token does not belong to that conversation.');
+  end if;
+  return found_row;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.keep_agent_status()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  new.status := case when tg_op = 'INSERT' then 'idle' else floorwalker.derive_agent_status(new.id) end;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.keep_days(p_business businesses, p_row interactions)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case
+    when p_row.kind = 'live' then coalesce((p_business.retention ->> 'archives_days')::integer, 90)
+    when p_row.status = 'failed' then coalesce((p_business.retention ->> 'failed_rehearsals_days')::integer, 365)
+    else coalesce((p_business.retention ->> 'rehearsals_days')::integer, 730)
+  end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.keep_decision()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if old.status <> 'pending' and (new.status, new.edited_hash, new.arguments_hash, new.decided_by)
+      is distinct from (old.status, old.edited_hash, old.arguments_hash, old.decided_by) then
+    perform floorwalker.fail('permission_already_decided', 'This permission has been decided.',
+      jsonb_build_object('status', old.status));
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.limit_of(p_business jsonb, p_request jsonb, p_name text)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce((p_business ->> p_name)::numeric, (p_request ->> p_name)::numeric)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.link_customer(p_business_id uuid, p_phone text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer uuid;
+begin
+  if p_phone is null then
+    return null;
+  end if;
+  if p_phone !~ '^\+[1-9][0-9]{6,14}$' then
+    perform floorwalker.fail('invalid_phone_number',
+      'The phone number must be in international form, such as +31201234567.');
+  end if;
+  insert into customers (business_id, phone_number) values (p_business_id, p_phone)
+  on conflict (business_id, phone_number) do nothing returning id into customer;
+  if customer is null then
+    select id into customer from customers where business_id = p_business_id and phone_number = p_phone;
+  end if;
+  return customer;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.lock_customer_history(p_interaction_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended('fcr:' || business_id || phone_number, 0))
+  from interactions where id = p_interaction_id and phone_number is not null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.lock_interaction(p_interaction_id uuid, p_generation bigint)
+ RETURNS interactions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  found_row interactions;
+begin
+  select * into found_row from interactions where id = p_interaction_id for update;
+  if not found then
+    perform floorwalker.fail('interaction_not_found', 'There is no such interaction.');
+  end if;
+  if found_row.generation is distinct from p_generation then
+    perform floorwalker.fail('stale_generation', 'Another worker carries this interaction on.',
+      jsonb_build_object('generation', found_row.generation));
+  end if;
+  return found_row;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.metrics_series(p_interaction_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  with rows as (
+    select m.*, row_number() over (order by m."timestamp") - 1 as place, count(*) over () as total
+    from realtime_metrics m where m.interaction_id = p_interaction_id
+  ), kept as (
+    select * from rows where place % greatest(1, ceil(total / 600.0)::integer) = 0
+  )
+  select case when count(*) = 0 then '{"points": 0}'::jsonb else jsonb_build_object(
+    'points', count(*),
+    'from', min("timestamp"),
+    'offset_seconds', jsonb_agg(round(extract(epoch from "timestamp" - first_at)::numeric, 1) order by "timestamp"),
+    'sentiment', string_agg(left(sentiment, 1), '' order by "timestamp"),
+    'satisfaction', jsonb_agg(satisfaction_score order by "timestamp"),
+    'last_feed_text', (array_agg(feed_text order by "timestamp" desc))[1]) end
+  from (select k.*, min("timestamp") over () as first_at from kept k) series
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.note_applied_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if current_setting('floorwalker.applying', true) = 'on' then
+    new.applied_version := new.version;
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.period_start(p_period text, p_time_zone text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if p_period is null or p_period not in ('today', 'month') then
+    perform floorwalker.fail('unknown_period', format('"%s" is not a period; write today or month.', p_period));
+  end if;
+  return date_trunc(case p_period when 'today' then 'day' else 'month' end, now() at time zone p_time_zone) at time zone p_time_zone;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.public_row(p_row interactions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select to_jsonb(p_row) - 'resume_token_hash' - 'address_hash' - 'agent_snapshot'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.purge_interaction(p_interaction_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  delete from interaction_archives where interaction_id = p_interaction_id;
+  delete from interaction_messages where interaction_id = p_interaction_id;
+  delete from interaction_steps where interaction_id = p_interaction_id;
+  delete from realtime_metrics where interaction_id = p_interaction_id;
+  update tool_calls set permission_id = null where interaction_id = p_interaction_id;
+  delete from tool_permissions where interaction_id = p_interaction_id;
+  delete from tool_calls where interaction_id = p_interaction_id;
+  update interactions set purged_at = clock_timestamp(), customer_id = null, phone_number = null, phone_source = null,
+    called_number = null, agent_snapshot = null, supervisor_notes = null, supervisor_request_reason = null,
+    resume_token_hash = null, origin = null, address_hash = null, rating_comment = null
+  where id = p_interaction_id;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.reaches_agent(p_agent_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select p_agent_id = any (floorwalker.visible_agents())
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.read_leases(p_leases jsonb)
+ RETURNS TABLE(interaction_id uuid, generation bigint, place bigint)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select (l ->> 'interaction_id')::uuid, (l ->> 'generation')::bigint, place
+  from jsonb_array_elements(p_leases) with ordinality as leases (l, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.refresh_agent_status()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform 1 from agents where id = new.agent_id for no key update;
+  update agents set status = floorwalker.derive_agent_status(id)
+  where id = new.agent_id and status is distinct from floorwalker.derive_agent_status(id);
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.refresh_paused()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform 1 from interactions where id = new.interaction_id for update;
+  update interactions i set paused = pending.any_left
+  from (select exists (select from tool_permissions p
+          where p.interaction_id = new.interaction_id and p.status = 'pending') as any_left) pending
+  where i.id = new.interaction_id and i.paused <> pending.any_left;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.refuse_audit_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.fail('audit_append_only', 'The audit log is only ever added to.');
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.require_actor()
+ RETURNS users
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.actor();
+begin
+  if me.id is null then
+    perform floorwalker.fail('not_allowed', 'This account is not part of any business here.');
+  end if;
+  return me;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.resolved_at_first_contact(p_interaction_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select i.status = 'completed' and not exists (
+    select from interactions later
+    join interaction_archives later_archive on later_archive.interaction_id = later.id
+    where later.business_id = i.business_id
+      and later.phone_number = i.phone_number
+      and later.kind = 'live'
+      and i.kind = 'live'
+      and later.id <> i.id
+      and later.started_at > i.started_at
+      and later.started_at <= i.started_at + interval '3 days'
+      and exists (
+        select from jsonb_array_elements(a.tags -> 'issues') mine
+        join jsonb_array_elements(later_archive.tags -> 'issues') theirs on theirs ->> 'tag' = mine ->> 'tag'
+      )
+  )
+  from interactions i join interaction_archives a on a.interaction_id = i.id
+  where i.id = p_interaction_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.row_difference(p_old jsonb, p_new jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_object_agg(key, jsonb_build_object('from', p_old -> key, 'to', p_new -> key)), '{}')
+  from (select jsonb_object_keys(coalesce(p_old, '{}') || coalesce(p_new, '{}')) as key) keys
+  where p_old -> key is distinct from p_new -> key
+    and key not in ('created_at', 'updated_at', 'status', 'version', 'applied_version', 'last_seen_at')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.scores(p_business_id uuid, p_period text)
+ RETURNS TABLE(supervisor_id uuid, supervisor_type text, calls bigint, csat numeric, handle_time numeric, fcr numeric, score numeric)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  -- Outside the query: inside, it would not be evaluated, nor refused, where there is nothing to count.
+  start_at constant timestamptz := floorwalker.period_start(p_period, (select time_zone from businesses where id = p_business_id));
+begin
+  return query
+  with measured as (
+    select u.id, u.supervisor_type as kind, count(i.id) as calls, avg(ia.csat_score) as csat, avg(i.duration_seconds) as aht,
+      count(*) filter (where ia.fcr_status)::numeric / nullif(count(ia.id), 0) * 100 as fcr
+    from users u
+    left join agents a on a.supervisor_id = u.id
+    left join interactions i on i.agent_id = a.id and i.kind = 'live' and i.status = 'completed' and i.started_at >= start_at
+    left join interaction_archives ia on ia.interaction_id = i.id
+    where u.business_id = p_business_id and u.role = 'supervisor' and u.deleted_at is null
+    group by u.id
+  ), scaled as (
+    select m.*,
+      (m.calls - min(m.calls) over cohort)::numeric / nullif(max(m.calls) over cohort - min(m.calls) over cohort, 0) as calls_part,
+      1 - (m.aht - min(m.aht) over cohort) / nullif(max(m.aht) over cohort - min(m.aht) over cohort, 0) as aht_part
+    from measured m
+    window cohort as (partition by m.kind)
+  )
+  select s.id, s.kind, s.calls, round(s.csat, 2), round(s.aht, 2), round(s.fcr, 2), round(100 * (
+      0.5 * least(1, greatest(0, coalesce(s.csat, 0) / 100))
+    + 0.3 * least(1, greatest(0, coalesce(s.calls_part, 0)))
+    + 0.2 * least(1, greatest(0, coalesce(s.aht_part, 0)))), 2)
+  from scaled s;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.seconds_until_free(p_times timestamp with time zone[], p_limit numeric)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select greatest(1, ceil(extract(epoch from
+    (select t from unnest(p_times) t order by t desc offset greatest(p_limit::int - 1, 0) limit 1)
+      + interval '1 minute' - clock_timestamp())))::integer
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.shop_order_view(p_order shop_orders)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'order_number', p_order.order_number, 'status', p_order.status, 'currency', p_order.currency,
+    'placed_at', p_order.placed_at, 'shipped_at', p_order.shipped_at, 'expected_at', p_order.expected_at,
+    'delivered_at', p_order.delivered_at, 'cancelled_at', p_order.cancelled_at,
+    'carrier', p_order.carrier, 'tracking_number', p_order.tracking_number,
+    'paid_cents', floorwalker.shop_paid_cents(p_order.id),
+    'refunded_cents', floorwalker.shop_refunded_cents(p_order.id),
+    'items', coalesce((select jsonb_agg(jsonb_build_object('name', name, 'quantity', quantity,
+      'unit_price_cents', unit_price_cents) order by position) from shop_order_items where order_id = p_order.id), '[]'))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.shop_paid_cents(p_order_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(sum(quantity::bigint * unit_price_cents), 0)::bigint from shop_order_items where order_id = p_order_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.shop_refund_is_final()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = '23514', message = 'A refund can not be changed.';
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.shop_refund_within_paid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  of_order shop_orders;
+begin
+  select * into of_order from shop_orders where id = new.order_id for update;
+  if of_order.business_id is distinct from new.business_id
+    or floorwalker.shop_refunded_cents(new.order_id) + new.amount_cents > floorwalker.shop_paid_cents(new.order_id)
+  then
+    raise exception using errcode = '23514', message = 'A refund can not be more than what was paid for the order.';
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.shop_refunded_cents(p_order_id uuid)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(sum(amount_cents), 0)::bigint from shop_refunds where order_id = p_order_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.snapshot_agent(p_agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'agent_id', a.id, 'name', a.name, 'slug', a.slug, 'agent_type', a.agent_type, 'version', a.version,
+    'system_prompt', a.system_prompt, 'greeting', a.greeting, 'language', a.language,
+    'model_settings', a.model_settings, 'voice_settings', a.voice_settings,
+    'tools', coalesce((select jsonb_agg(to_jsonb(t) order by t.tool_name) from agent_tools t where t.agent_id = a.id), '[]'))
+  from agents a where a.id = p_agent_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.store_messages(p_interaction_id uuid, p_messages jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  message jsonb;
+  next_seq bigint;
+begin
+  select coalesce(max(seq), 0) into next_seq from interaction_messages where interaction_id = p_interaction_id;
+  for message in select m from jsonb_array_elements(p_messages) with ordinality as list (m, place) order by place loop
+    -- An interrupted utterance is corrected to what was really heard.
+    update interaction_messages set
+      content = message ->> 'content',
+      interrupted = coalesce((message ->> 'interrupted')::boolean, interrupted),
+      metadata = metadata || coalesce(nullif(message -> 'metadata', 'null'), '{}')
+    where interaction_id = p_interaction_id and item_id = message ->> 'item_id';
+    if not found then
+      next_seq := next_seq + 1;
+      insert into interaction_messages (interaction_id, item_id, seq, role, content, interrupted, spoken_at, metadata)
+      values (p_interaction_id, message ->> 'item_id', next_seq, message ->> 'role', message ->> 'content',
+        coalesce((message ->> 'interrupted')::boolean, false), (message ->> 'spoken_at')::timestamptz,
+        coalesce(nullif(message -> 'metadata', 'null'), '{}'));
+    end if;
+  end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.store_steps(p_interaction_id uuid, p_steps jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  insert into interaction_steps (interaction_id, step_id, step_type, name, input, output, duration_ms, model,
+    tokens_input, tokens_output, characters, audio_seconds, error, happened_at)
+  select p_interaction_id, s ->> 'step_id', s ->> 'step_type', s ->> 'name', nullif(s -> 'input', 'null'),
+    nullif(s -> 'output', 'null'), round((s ->> 'duration_ms')::numeric), s ->> 'model',
+    (s ->> 'tokens_input')::integer, (s ->> 'tokens_output')::integer, (s ->> 'characters')::integer,
+    (s ->> 'audio_seconds')::numeric, nullif(s -> 'error', 'null'),
+    coalesce((s ->> 'happened_at')::timestamptz, clock_timestamp())
+  from jsonb_array_elements(p_steps) with ordinality as list (s, place)
+  order by place
+  on conflict (interaction_id, step_id) do nothing
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.touch_updated_at()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if new is distinct from old then
+    new.updated_at := clock_timestamp();
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.update_fcr_on_followup()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions;
+begin
+  perform floorwalker.lock_customer_history(new.interaction_id);
+  select * into mine from interactions where id = new.interaction_id;
+  update interaction_archives a
+  set fcr_status = floorwalker.resolved_at_first_contact(a.interaction_id)
+  from interactions i
+  where i.id = a.interaction_id
+    and (i.id = mine.id or (
+      i.business_id = mine.business_id and i.phone_number = mine.phone_number
+      and i.kind = 'live' and mine.kind = 'live'
+      and i.started_at < mine.started_at and i.started_at >= mine.started_at - interval '3 days'))
+    and a.fcr_status is distinct from floorwalker.resolved_at_first_contact(a.interaction_id);
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.visible_agents()
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(array_agg(a.id), '{}')
+  from users u
+  join agents a on a.business_id = u.business_id
+    and (u.role = 'admin' or a.supervisor_id = u.id or a.cover_id = u.id)
+  where u.id = auth.uid() and u.deleted_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.append_records(p_batch jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  entry jsonb;
+  wanted bigint;
+  current_generation bigint;
+  known boolean;
+  results jsonb := '[]';
+begin
+  perform 1 from interactions i
+  join (select distinct (e ->> 'interaction_id')::uuid as id from jsonb_array_elements(p_batch) e) b on b.id = i.id
+  order by i.agent_id, i.id for update of i;
+
+  for entry in select e from jsonb_array_elements(p_batch) with ordinality as list (e, place) order by place loop
+    wanted := (entry ->> 'generation')::bigint;
+    select generation into current_generation from interactions where id = (entry ->> 'interaction_id')::uuid;
+    known := found;
+    if known and current_generation = wanted then
+      perform floorwalker.store_messages((entry ->> 'interaction_id')::uuid, coalesce(entry -> 'messages', '[]'));
+      perform floorwalker.store_steps((entry ->> 'interaction_id')::uuid, coalesce(entry -> 'steps', '[]'));
+      results := results || jsonb_build_object('interaction_id', entry ->> 'interaction_id', 'stored', true);
+    else
+      results := results || jsonb_build_object('interaction_id', entry ->> 'interaction_id', 'stored', false,
+        'reason', case when known then 'stale' else 'not_found' end);
+    end if;
+  end loop;
+  return results;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.apply_agent(p_definition jsonb, p_expected_version integer DEFAULT NULL::integer, p_force boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  business businesses := floorwalker.find_business(p_definition);
+  old_row agents;
+  new_row agents;
+  supervisor uuid := floorwalker.find_person(business.id, p_definition ->> 'supervisor_id', p_definition ->> 'supervisor', 'supervisor_invalid');
+  cover uuid := floorwalker.find_person(business.id, p_definition ->> 'cover_id', p_definition ->> 'cover', 'cover_invalid');
+  tools_changed boolean;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('apply:' || business.id || (p_definition ->> 'slug'), 0));
+  perform set_config('floorwalker.applying', 'on', true);
+  select * into old_row from agents where business_id = business.id and slug = p_definition ->> 'slug' for no key update;
+
+  if old_row.id is not null and not coalesce(p_force, false) and p_expected_version is distinct from old_row.version then
+    perform floorwalker.fail('agent_version_conflict',
+      format('Agent "%s" was changed elsewhere: it is at version %s.', old_row.slug, old_row.version),
+      jsonb_build_object('agent_id', old_row.id, 'version', old_row.version, 'expected_version', p_expected_version));
+  end if;
+
+  if old_row.id is null then
+    insert into agents (business_id, slug, supervisor_id, cover_id, name, agent_type, system_prompt, greeting, language,
+      model_settings, voice_settings, mcp_tools, public, max_concurrent_interactions)
+    values (business.id, p_definition ->> 'slug', supervisor, cover, p_definition ->> 'name', p_definition ->> 'agent_type',
+      p_definition ->> 'system_prompt', p_definition ->> 'greeting', coalesce(p_definition ->> 'language', 'en'),
+      coalesce(nullif(p_definition -> 'model_settings', 'null'), '{}'), coalesce(nullif(p_definition -> 'voice_settings', 'null'), '{}'),
+      nullif(p_definition -> 'mcp_tools', 'null'), coalesce((p_definition ->> 'public')::boolean, false),
+      coalesce((p_definition ->> 'max_concurrent_interactions')::integer, 1))
+    returning * into new_row;
+  else
+    update agents set
+      supervisor_id = coalesce(supervisor, supervisor_id), cover_id = cover, name = p_definition ->> 'name',
+      agent_type = p_definition ->> 'agent_type', system_prompt = p_definition ->> 'system_prompt',
+      greeting = p_definition ->> 'greeting', language = coalesce(p_definition ->> 'language', 'en'),
+      model_settings = coalesce(nullif(p_definition -> 'model_settings', 'null'), '{}'),
+      voice_settings = coalesce(nullif(p_definition -> 'voice_settings', 'null'), '{}'),
+      mcp_tools = nullif(p_definition -> 'mcp_tools', 'null'),
+      public = coalesce((p_definition ->> 'public')::boolean, false),
+      max_concurrent_interactions = coalesce((p_definition ->> 'max_concurrent_interactions')::integer, 1),
+      deleted_at = null
+    where id = old_row.id returning * into new_row;
+  end if;
+
+  tools_changed := floorwalker.apply_tools(new_row.id, coalesce(nullif(p_definition -> 'tools', 'null'), '[]'));
+  if old_row.id is not null and tools_changed and new_row.version = old_row.version then
+    update agents set version = version + 1 where id = new_row.id returning * into new_row;
+  end if;
+  perform set_config('floorwalker.applying', '', true);
+  return jsonb_build_object('agent_id', new_row.id, 'version', new_row.version,
+    'created', old_row.id is null, 'changed', old_row.id is null or new_row.version <> old_row.version);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.apply_agents(p_agents jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  item jsonb;
+  results jsonb := '[]';
+begin
+  for item in select * from jsonb_array_elements(p_agents) loop
+    results := results || jsonb_build_array(apply_agent(
+      item -> 'definition', (item ->> 'expected_version')::integer, coalesce((item ->> 'force')::boolean, false)));
+  end loop;
+  return results;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.apply_retention(p_limit integer DEFAULT 500)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  old_one record;
+  counts jsonb := '{}';
+  purged integer := 0;
+  business text;
+begin
+  for old_one in
+    select i.id, i.business_id from interactions i join businesses b on b.id = i.business_id
+    where i.purged_at is null and i.ended_at < clock_timestamp() - make_interval(days => floorwalker.keep_days(b, i))
+    order by i.agent_id, i.id limit p_limit for update of i skip locked
+  loop
+    perform floorwalker.purge_interaction(old_one.id);
+    purged := purged + 1;
+    counts := counts || jsonb_build_object(old_one.business_id, coalesce((counts ->> old_one.business_id::text)::integer, 0) + 1);
+  end loop;
+  for business in select jsonb_object_keys(counts) loop
+    perform floorwalker.audit(business::uuid, 'retention.deleted', 'interactions', business, jsonb_build_object('interactions', counts -> business));
+  end loop;
+  -- Customers of whom nothing is left.
+  delete from customers c where c.created_at < clock_timestamp() - interval '90 days' and purged > 0
+    and not exists (select from interactions i where i.customer_id = c.id);
+  return jsonb_build_object('interactions', purged, 'metrics', public.cleanup_realtime_metrics(), 'more', purged >= p_limit);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.calculate_performance_score(p_supervisor_id uuid, p_period text DEFAULT 'month'::text)
+ RETURNS numeric
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  subject users;
+begin
+  select * into subject from users where id = p_supervisor_id and role = 'supervisor' and deleted_at is null;
+  if auth.uid() is not null and not coalesce(
+    (subject.id = (floorwalker.actor()).id) or subject.business_id = floorwalker.admin_business(), false) then
+    perform floorwalker.fail('not_allowed', 'You can see your own score, and as an admin those of your business.');
+  end if;
+  if subject.id is null then
+    perform floorwalker.fail('user_not_found', 'There is no such supervisor.');
+  end if;
+  return (select s.score from floorwalker.scores(subject.business_id, p_period) s where s.supervisor_id = subject.id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.claim_interaction(p_interaction_id uuid, p_worker_id text, p_lease_seconds numeric)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  agent agents;
+  taken interactions;
+  recovered boolean;
+  moment timestamptz;
+begin
+  select a.* into agent from interactions i join agents a on a.id = i.agent_id where i.id = p_interaction_id;
+  if not found then
+    return jsonb_build_object('claimed', false, 'reason', 'not_found');
+  end if;
+  -- One claim of an agent at a time: a cap that two claims can pass together is no cap.
+  perform pg_advisory_xact_lock(hashtextextended('claim:' || agent.id, 0));
+  select * into taken from interactions where id = p_interaction_id for update;
+  moment := clock_timestamp();
+
+  if taken.status in ('completed', 'failed') then
+    return jsonb_build_object('claimed', false, 'reason', 'ended');
+  end if;
+  recovered := taken.status = 'active';
+  if recovered and taken.lease_until > moment then
+    return jsonb_build_object('claimed', false, 'reason', 'held');
+  end if;
+  if not recovered and agent.max_concurrent_interactions <= (
+    select count(*) from interactions where agent_id = agent.id and status = 'active') then
+    return jsonb_build_object('claimed', false, 'reason', 'agent_at_capacity');
+  end if;
+
+  update interactions set
+    status = 'active',
+    started_at = coalesce(started_at, moment),
+    answered_at = coalesce(answered_at, moment),
+    agent_snapshot = coalesce(agent_snapshot, floorwalker.snapshot_agent(agent.id)),
+    worker_id = p_worker_id,
+    lease_until = moment + make_interval(secs => p_lease_seconds::double precision),
+    generation = generation + 1,
+    claim_attempts = claim_attempts + 1
+  where id = taken.id
+  returning * into taken;
+
+  return jsonb_build_object(
+    'claimed', true, 'generation', taken.generation, 'recovered', recovered, 'now', moment,
+    'interaction', floorwalker.public_row(taken),
+    'business', (select to_jsonb(b) from businesses b where b.id = taken.business_id),
+    'agent', to_jsonb(agent),
+    'tools', coalesce((select jsonb_agg(to_jsonb(t) order by t.tool_name) from agent_tools t where t.agent_id = agent.id), '[]'),
+    'snapshot', taken.agent_snapshot,
+    'messages', coalesce((select jsonb_agg(to_jsonb(m) order by m.seq)
+      from interaction_messages m where m.interaction_id = taken.id), '[]'),
+    'open_calls', coalesce((select jsonb_agg(to_jsonb(c) || jsonb_build_object('permission', to_jsonb(p)) order by c.requested_at, c.id)
+      from tool_calls c left join tool_permissions p on p.id = c.permission_id
+      where c.interaction_id = taken.id and c.state in ('requested', 'awaiting_permission', 'running')), '[]'));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.claimable_interactions(p_limit integer DEFAULT 100)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'interaction_id', c.id, 'room', c.livekit_room_id, 'generation', c.generation,
+    'agent_type', c.interaction_type, 'claim_attempts', c.claim_attempts) order by c.queued_at), '[]')
+  from (
+    select i.* from interactions i join agents a on a.id = i.agent_id
+    where (i.status = 'active' and (i.lease_until is null or i.lease_until <= clock_timestamp()))
+       -- Those that wait for a free place are not offered: a worker would only send them back.
+       or (i.status = 'queued' and a.max_concurrent_interactions > (
+         select count(*) from interactions o where o.agent_id = i.agent_id and o.status = 'active'))
+    order by i.queued_at limit p_limit
+  ) c
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.cleanup_old_archives(retention_days integer DEFAULT 90)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  deleted integer;
+begin
+  if retention_days is null or retention_days < 0 then
+    perform floorwalker.fail('invalid_retention', 'The number of days is zero or more.');
+  end if;
+  delete from interaction_archives where created_at < clock_timestamp() - make_interval(days => retention_days);
+  get diagnostics deleted = row_count;
+  return deleted;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.cleanup_realtime_metrics()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  deleted integer;
+begin
+  delete from realtime_metrics where created_at < clock_timestamp() - interval '24 hours';
+  get diagnostics deleted = row_count;
+  return deleted;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.complete_interaction(p_interaction_id uuid, p_generation bigint, p_status text, p_end_reason text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions;
+  archive interaction_archives;
+begin
+  if p_status is null or p_status not in ('completed', 'failed') then
+    perform floorwalker.fail('invalid_status', 'An interaction ends "completed" or "failed".');
+  end if;
+  select * into mine from interactions where id = p_interaction_id for update;
+  if found and mine.status in ('completed', 'failed') then
+    select * into archive from interaction_archives where interaction_id = mine.id;
+    return jsonb_build_object('archive', case when archive.id is not null then to_jsonb(archive) end, 'already', true);
+  end if;
+  mine := floorwalker.lock_interaction(p_interaction_id, p_generation);
+  archive := floorwalker.end_interaction(mine, p_status, p_end_reason);
+  return jsonb_build_object('archive', to_jsonb(archive), 'already', false);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.create_business(p_business jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  made businesses;
+begin
+  insert into businesses (name, slug, time_zone, allowed_origins, retention, tag_vocabulary, limits)
+  values (p_business ->> 'name', p_business ->> 'slug', coalesce(p_business ->> 'time_zone', 'UTC'),
+    coalesce((select array_agg(o) from jsonb_array_elements_text(nullif(p_business -> 'allowed_origins', 'null')) o), '{}'),
+    coalesce(nullif(p_business -> 'retention', 'null'), '{}'),
+    '{"topics": [], "issues": []}'::jsonb || coalesce(nullif(p_business -> 'tag_vocabulary', 'null'), '{}'),
+    coalesce(nullif(p_business -> 'limits', 'null'), '{}'))
+  on conflict (slug) do nothing
+  returning * into made;
+  if made.id is null then
+    return (select jsonb_build_object('business_id', id, 'created', false) from businesses where slug = p_business ->> 'slug');
+  end if;
+  perform floorwalker.audit(made.id, 'business.created', 'businesses', made.id::text, jsonb_build_object('name', made.name));
+  return jsonb_build_object('business_id', made.id, 'created', true);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.create_interaction(p_request jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  agent agents;
+  business businesses;
+  created interactions;
+  new_id uuid := gen_random_uuid();
+  phone text := nullif(p_request ->> 'phone_number', '');
+  must_be_public boolean := coalesce((p_request ->> 'require_public')::boolean, true);
+begin
+  if p_request ->> 'agent_id' ~ '^[0-9a-fA-F-]{36}$' then
+    select * into agent from agents where id = (p_request ->> 'agent_id')::uuid and deleted_at is null;
+  end if;
+  if agent.id is not null then
+    select * into business from businesses where id = agent.business_id and deleted_at is null;
+  end if;
+  if business.id is null then
+    perform floorwalker.fail('agent_not_found', 'There is no such agent.');
+  end if;
+  if must_be_public and not agent.public then
+    perform floorwalker.fail('agent_not_public', 'This agent takes no conversations from the public.');
+  end if;
+  -- A browser names its page's origin; other programs send none and are bound by key and limits alone.
+  if must_be_public and p_request ->> 'origin' is not null
+    and not (business.allowed_origins && array['*', p_request ->> 'origin']) then
+    perform floorwalker.fail('origin_not_allowed', format('Pages of %s may not start conversations here.', p_request ->> 'origin'));
+  end if;
+  if p_request ->> 'channel' is distinct from agent.agent_type then
+    perform floorwalker.fail('channel_mismatch', format('Agent "%s" is a %s agent.', agent.name, agent.agent_type),
+      jsonb_build_object('agent_type', agent.agent_type));
+  end if;
+
+  perform pg_advisory_xact_lock(hashtextextended('create:' || business.id, 0));
+
+  -- A phone network delivers the same call twice at times.
+  if p_request ->> 'provider_call_id' is not null then
+    select * into created from interactions where provider_call_id = p_request ->> 'provider_call_id';
+    if found then
+      return floorwalker.created(created);
+    end if;
+  end if;
+
+  perform floorwalker.check_limits(business, agent.id, p_request ->> 'address_hash', coalesce(p_request -> 'limits', '{}'));
+
+  insert into interactions (id, business_id, agent_id, customer_id, phone_number, phone_source, interaction_type,
+    kind, direction, called_number, provider_call_id, livekit_room_id, resume_token_hash, origin, address_hash)
+  values (new_id, business.id, agent.id, floorwalker.link_customer(business.id, phone), phone,
+    case when phone is not null then coalesce(p_request ->> 'phone_source', 'claimed') end, agent.agent_type,
+    coalesce(p_request ->> 'kind', 'live'), coalesce(p_request ->> 'direction', 'inbound'),
+    p_request ->> 'called_number', p_request ->> 'provider_call_id', coalesce(p_request ->> 'room', 'fw-' || new_id),
+    p_request ->> 'resume_token_hash', p_request ->> 'origin', p_request ->> 'address_hash')
+  returning * into created;
+  return floorwalker.created(created);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.decide_permission(p_permission_id uuid, p_decision text, p_note text DEFAULT NULL::text, p_arguments jsonb DEFAULT NULL::jsonb, p_arguments_hash text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  permission tool_permissions;
+  mine interactions;
+  outcome text;
+  edited boolean := p_decision = 'allowed' and p_arguments is not null and p_arguments <> 'null';
+begin
+  if p_decision is null or p_decision not in ('allowed', 'denied') then
+    perform floorwalker.fail('invalid_decision', 'A decision is "allowed" or "denied".');
+  end if;
+  if edited and (p_arguments_hash is null or jsonb_typeof(p_arguments) <> 'object') then
+    perform floorwalker.fail('invalid_decision', 'Edited arguments are an object and come with their hash.');
+  end if;
+
+  select i.* into mine from tool_permissions p join interactions i on i.id = p.interaction_id where p.id = p_permission_id;
+  -- Someone who may not even see it is not told that it exists; another supervisor of the business is.
+  if not found or mine.business_id is distinct from (floorwalker.actor()).business_id then
+    perform floorwalker.fail('permission_not_found', 'There is no such permission request.');
+  end if;
+  if not floorwalker.reaches_agent(mine.agent_id) then
+    perform floorwalker.fail('not_allowed_to_decide',
+      'Only the agent''s supervisor, its cover or an admin of the business can decide this.');
+  end if;
+
+  perform 1 from interactions where id = mine.id for update;
+  select * into permission from tool_permissions where id = p_permission_id for update;
+  outcome := case when permission.status = 'pending' and permission.expires_at <= clock_timestamp() then 'timeout'
+    else permission.status end;
+  if outcome <> 'pending' then
+    perform floorwalker.fail('permission_already_decided', format('This request is already settled: %s.', outcome),
+      jsonb_build_object('status', outcome, 'decided_by', permission.decided_by,
+        'decided_by_name', (select name from users where id = permission.decided_by),
+        'responded_at', coalesce(permission.responded_at, permission.expires_at)));
+  end if;
+
+  update tool_permissions set
+    status = p_decision, supervisor_response = p_decision, responded_at = clock_timestamp(), decided_by = auth.uid(),
+    note = left(p_note, 2000),
+    edited_arguments = case when edited and p_arguments_hash <> arguments_hash then p_arguments end,
+    edited_hash = case when edited and p_arguments_hash <> arguments_hash then p_arguments_hash end
+  where id = permission.id returning * into permission;
+  perform floorwalker.audit(mine.business_id, 'permission.decided', 'tool_permissions', permission.id::text,
+    jsonb_build_object('interaction_id', mine.id, 'tool_name', permission.tool_name, 'decision', p_decision,
+      'arguments_hash', permission.arguments_hash, 'edited_hash', permission.edited_hash));
+  return jsonb_build_object('permission', to_jsonb(permission)
+    || jsonb_build_object('decided_by_name', (select name from users where id = permission.decided_by)));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.escalate_requests(p_after_seconds numeric)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  before timestamptz := clock_timestamp() - make_interval(secs => p_after_seconds::double precision);
+  escalated jsonb;
+begin
+  with permissions as (
+    update tool_permissions set escalated_at = clock_timestamp()
+    where id in (select id from tool_permissions
+      where status = 'pending' and escalated_at is null and requested_at <= before for update skip locked)
+    returning id, interaction_id
+  ), requests as (
+    update interactions set supervisor_request_escalated_at = clock_timestamp()
+    where id in (select id from interactions
+      where status = 'active' and control = 'agent' and supervisor_requested_at <= before
+        and supervisor_request_escalated_at is null for update skip locked)
+    returning id
+  )
+  select coalesce(jsonb_agg(e), '[]') into escalated from (
+    select jsonb_build_object('interaction_id', interaction_id, 'permission_id', id) as e from permissions
+    union all select jsonb_build_object('interaction_id', id, 'permission_id', null) from requests
+  ) all_requests;
+  return escalated;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.expire_permissions()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  due record;
+  expired integer := 0;
+  changed integer;
+begin
+  if not exists (select from tool_permissions where status = 'pending' and expires_at <= clock_timestamp()) then
+    return 0;
+  end if;
+  for due in
+    select i.id from interactions i
+    where exists (select from tool_permissions p where p.interaction_id = i.id and p.status = 'pending' and p.expires_at <= clock_timestamp())
+    order by i.agent_id, i.id for update skip locked
+  loop
+    update tool_permissions set status = 'timeout', supervisor_response = 'timeout', responded_at = clock_timestamp()
+    where interaction_id = due.id and status = 'pending' and expires_at <= clock_timestamp();
+    get diagnostics changed = row_count;
+    expired := expired + changed;
+  end loop;
+  return expired;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.finish_tool_call(p_interaction_id uuid, p_generation bigint, p_call_id text, p_state text, p_output text DEFAULT NULL::text, p_error jsonb DEFAULT NULL::jsonb, p_duration_ms integer DEFAULT NULL::integer, p_refusal_reason text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+  call tool_calls;
+begin
+  select * into call from tool_calls where interaction_id = mine.id and call_id = p_call_id for update;
+  if not found then
+    perform floorwalker.fail('tool_call_not_found', 'There is no such tool call.');
+  end if;
+  if call.state in ('succeeded', 'failed', 'refused', 'unknown') then
+    return jsonb_build_object('call', floorwalker.call_row(call), 'already', true);
+  end if;
+  if p_state = 'succeeded' and call.state <> 'running' then
+    perform floorwalker.fail('tool_call_not_started', 'A call that never started can have no result.');
+  end if;
+
+  update tool_permissions set status = 'withdrawn', responded_at = clock_timestamp()
+  where id = call.permission_id and status = 'pending' and expires_at > clock_timestamp();
+  update tool_permissions set status = 'timeout', supervisor_response = 'timeout', responded_at = clock_timestamp()
+  where id = call.permission_id and status = 'pending';
+  update tool_calls set state = p_state, output = p_output, error = p_error, duration_ms = p_duration_ms,
+    refusal_reason = case when p_state = 'refused' then coalesce(p_refusal_reason, 'policy') end,
+    finished_at = clock_timestamp()
+  where id = call.id returning * into call;
+  return jsonb_build_object('call', floorwalker.call_row(call), 'already', false);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.heartbeat(p_worker_id text, p_leases jsonb, p_lease_seconds numeric)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  renewed uuid[];
+begin
+  -- Locks in one order for all who take several, or two batches could wait for each other.
+  perform 1 from interactions i join floorwalker.read_leases(p_leases) l on l.interaction_id = i.id
+  order by i.agent_id, i.id for no key update of i;
+
+  with held as (
+    update interactions i
+    set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds::double precision)
+    from floorwalker.read_leases(p_leases) l
+    where i.id = l.interaction_id and i.generation = l.generation and i.worker_id = p_worker_id and i.status = 'active'
+    returning i.id
+  )
+  select coalesce(array_agg(id), '{}') into renewed from held;
+
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('interaction_id', l.interaction_id, 'held', l.interaction_id = any (renewed)) order by l.place)
+    from floorwalker.read_leases(p_leases) l), '[]');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.leaderboard(p_period text DEFAULT 'month'::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_actor();
+begin
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('rank', b.place, 'username', b.username, 'name', b.name,
+      'supervisor_type', b.supervisor_type, 'score', b.score, 'is_me', b.id = me.id) order by b.supervisor_type, b.place, b.username)
+    from (
+      select u.id, u.username, u.name, s.supervisor_type, s.score,
+        rank() over (partition by s.supervisor_type order by s.score desc) as place
+      from floorwalker.scores(me.business_id, p_period) s join users u on u.id = s.supervisor_id
+      where me.role = 'admin' or s.supervisor_type = me.supervisor_type
+    ) b), '[]');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_session(p_interaction_id uuid, p_generation bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions;
+begin
+  select * into mine from interactions
+  where id = p_interaction_id and generation = p_generation and status = 'active';
+  if not found then
+    perform floorwalker.fail('stale_generation', 'Another worker holds this interaction now, or it has ended.');
+  end if;
+  return jsonb_build_object(
+    'now', clock_timestamp(),
+    'interaction', floorwalker.public_row(mine),
+    'business', (select to_jsonb(b) from businesses b where b.id = mine.business_id),
+    'customer', (select to_jsonb(c) from customers c where c.id = mine.customer_id),
+    'snapshot', mine.agent_snapshot,
+    'tools', coalesce((select jsonb_agg(to_jsonb(t) order by t.tool_name)
+      from agent_tools t where t.agent_id = mine.agent_id), '[]'),
+    'messages', coalesce((select jsonb_agg(to_jsonb(m) order by m.seq)
+      from interaction_messages m where m.interaction_id = mine.id), '[]'),
+    'calls', coalesce((select jsonb_agg(to_jsonb(c) order by c.requested_at, c.id)
+      from tool_calls c where c.interaction_id = mine.id), '[]'));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.performance(p_period text DEFAULT 'month'::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_actor();
+begin
+  return coalesce((
+    select jsonb_agg(jsonb_build_object(
+      'supervisor_id', u.id, 'name', u.name, 'username', u.username, 'supervisor_type', u.supervisor_type,
+      'score', s.score, 'total_calls', s.calls, 'avg_csat', s.csat, 'avg_handle_time', s.handle_time,
+      'fcr_percentage', s.fcr) order by s.score desc, u.username)
+    from floorwalker.scores(me.business_id, p_period) s join users u on u.id = s.supervisor_id
+    where me.role = 'admin' or u.id = me.id), '[]');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.poll_sessions(p_leases jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  moment timestamptz;
+begin
+  perform public.expire_permissions();
+  moment := clock_timestamp();
+  return coalesce((
+    select jsonb_agg(jsonb_build_object(
+      'interaction_id', l.interaction_id,
+      'held', coalesce(i.generation = l.generation and i.status = 'active', false),
+      'status', coalesce(i.status, 'failed'),
+      'control', coalesce(i.control, 'agent'),
+      'controlled_by', i.controlled_by,
+      'paused', coalesce(i.paused, false),
+      'end_requested_reason', case when i.end_requested_at is not null then coalesce(i.end_requested_reason, 'ended_by_supervisor') end,
+      'tools_version', (select md5(coalesce(string_agg(t.id || '@' || t.updated_at, ',' order by t.id), ''))
+        from agent_tools t where t.agent_id = i.agent_id),
+      'permissions', coalesce((
+        select jsonb_agg(jsonb_build_object(
+          'id', p.id, 'call_id', p.call_id,
+          -- A busy row may have been skipped above; by the clock it has timed out all the same.
+          'status', case when p.status = 'pending' and p.expires_at <= moment then 'timeout' else p.status end,
+          'note', p.note, 'edited_arguments', p.edited_arguments, 'edited_hash', p.edited_hash,
+          'decided_by_name', u.name, 'expires_at', p.expires_at) order by p.requested_at, p.id)
+        from tool_permissions p
+        join tool_calls c on c.id = p.tool_call_id
+        left join users u on u.id = p.decided_by
+        where p.interaction_id = i.id and c.state in ('requested', 'awaiting_permission', 'running')), '[]')
+    ) order by l.place)
+    from floorwalker.read_leases(p_leases) l
+    left join interactions i on i.id = l.interaction_id), '[]');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.rate_interaction(p_interaction_id uuid, p_resume_token_hash text, p_score integer, p_comment text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  found_row interactions := floorwalker.interaction_of_token(p_interaction_id, p_resume_token_hash);
+begin
+  if p_score is null or p_score not between 1 and 5 then
+    perform floorwalker.fail('invalid_rating', 'A rating is a whole number from 1 to 5.');
+  end if;
+  update interactions set rating = p_score, rating_comment = left(p_comment, 2000) where id = found_row.id;
+  update interaction_archives set csat_score = (p_score - 1) * 25, csat_source = 'customer'
+  where interaction_id = found_row.id;
+  return jsonb_build_object('interaction_id', found_row.id, 'score', p_score);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.reap_unjoined(p_after_seconds numeric, p_present uuid[] DEFAULT '{}'::uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  abandoned interactions;
+  reaped jsonb := '[]';
+begin
+  for abandoned in
+    select * from interactions i
+    where not (i.id = any (p_present)) and (
+      (i.status = 'queued' and i.queued_at < clock_timestamp() - make_interval(secs => p_after_seconds::double precision))
+      or (i.status = 'active' and i.lease_until < clock_timestamp() - interval '30 minutes'))
+    order by i.agent_id, i.id limit 100 for update skip locked
+  loop
+    perform floorwalker.end_interaction(abandoned, 'failed',
+      case when abandoned.status = 'queued' then 'nobody_joined' else 'worker_lost' end);
+    reaped := reaped || to_jsonb(abandoned.id);
+  end loop;
+  return reaped;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.record_metrics(p_rows jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  fitting integer;
+begin
+  -- Against a completion that runs at the same moment and removes the rows of its interaction.
+  perform 1 from interactions i
+  join (select distinct (r ->> 'interaction_id')::uuid as id from jsonb_array_elements(p_rows) r) b on b.id = i.id
+  order by i.agent_id, i.id for share of i;
+
+  select count(*) into fitting
+  from jsonb_array_elements(p_rows) r
+  join interactions i on i.id = (r ->> 'interaction_id')::uuid
+    and i.generation = (r ->> 'generation')::bigint and i.status = 'active';
+
+  insert into realtime_metrics (interaction_id, "timestamp", sentiment, satisfaction_score, feed_text)
+  select i.id, (r ->> 'timestamp')::timestamptz, r ->> 'sentiment', (r ->> 'satisfaction_score')::numeric,
+    left(coalesce(r ->> 'feed_text', ''), 120)
+  from jsonb_array_elements(p_rows) r
+  join interactions i on i.id = (r ->> 'interaction_id')::uuid
+    and i.generation = (r ->> 'generation')::bigint and i.status = 'active'
+  on conflict (interaction_id, "timestamp") do nothing;
+
+  return jsonb_build_object('stored', fitting, 'refused', jsonb_array_length(p_rows) - fitting);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.register_user(p_user jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  business businesses := floorwalker.find_business(p_user);
+  existing users;
+  auth_id uuid := (p_user ->> 'id')::uuid;
+begin
+  if not exists (select from auth.users where id = auth_id) then
+    perform floorwalker.fail('user_not_found', 'Supabase Auth has no user with this id; invite the person first.');
+  end if;
+  select * into existing from users where id = auth_id;
+  if existing.id is not null and existing.business_id <> business.id then
+    perform floorwalker.fail('user_of_another_business', 'This person already belongs to another business.');
+  end if;
+  if exists (select from users where business_id = business.id and username = p_user ->> 'username' and id <> auth_id) then
+    perform floorwalker.fail('username_taken', format('The username "%s" is taken in this business.', p_user ->> 'username'));
+  end if;
+
+  insert into users (id, business_id, email, role, name, username, supervisor_type)
+  values (auth_id, business.id, p_user ->> 'email', p_user ->> 'role', p_user ->> 'name',
+    p_user ->> 'username', p_user ->> 'supervisor_type')
+  on conflict (id) do update set email = excluded.email, role = excluded.role, name = excluded.name,
+    username = excluded.username, supervisor_type = excluded.supervisor_type, deleted_at = null;
+  return jsonb_build_object('user_id', auth_id, 'business_id', business.id, 'created', existing.id is null);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.release_lease(p_interaction_id uuid, p_generation bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  update interactions set worker_id = null, lease_until = clock_timestamp()
+  where id = p_interaction_id and generation = p_generation and status = 'active';
+  return jsonb_build_object('released', found);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.request_end(p_interaction_id uuid, p_reason text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.interaction_for_actor(p_interaction_id);
+  reason text := coalesce(left(nullif(btrim(p_reason), ''), 200), 'ended_by_supervisor');
+begin
+  if mine.status in ('completed', 'failed') then
+    perform floorwalker.fail('interaction_ended', 'This interaction has ended already.',
+      jsonb_build_object('status', mine.status));
+  end if;
+  update interactions set end_requested_at = coalesce(end_requested_at, clock_timestamp()),
+    end_requested_reason = coalesce(end_requested_reason, reason)
+  where id = mine.id returning * into mine;
+  perform floorwalker.audit(mine.business_id, 'interaction.end_requested', 'interactions', mine.id::text,
+    jsonb_build_object('reason', reason));
+  if mine.status = 'queued' then
+    perform floorwalker.end_interaction(mine, 'failed', reason);
+  end if;
+  return (select jsonb_build_object('interaction_id', id, 'status', status, 'room', livekit_room_id,
+    'end_requested_at', end_requested_at) from interactions where id = mine.id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.request_supervisor(p_interaction_id uuid, p_generation bigint, p_reason text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+begin
+  if mine.status <> 'active' then
+    perform floorwalker.fail('interaction_ended', 'This interaction has ended.');
+  end if;
+  update interactions set
+    supervisor_requested_at = coalesce(supervisor_requested_at, clock_timestamp()),
+    supervisor_request_reason = left(p_reason, 1000)
+  where id = mine.id;
+  return jsonb_build_object('supervisor_present', exists (
+    select from agents a
+    join users u on u.business_id = a.business_id and (u.role = 'admin' or u.id in (a.supervisor_id, a.cover_id))
+    where a.id = mine.agent_id and u.deleted_at is null and u.last_seen_at > clock_timestamp() - interval '1 minute'));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.request_tool_call(p_call jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction((p_call ->> 'interaction_id')::uuid, (p_call ->> 'generation')::bigint);
+  call tool_calls;
+  permission tool_permissions;
+  gated boolean;
+  refused text := p_call ->> 'refused_reason';
+begin
+  select * into call from tool_calls where interaction_id = mine.id and call_id = p_call ->> 'call_id';
+  if found then
+    select * into permission from tool_permissions where id = call.permission_id;
+    return jsonb_build_object('call', to_jsonb(call), 'existing', true,
+      'permission', case when permission.id is not null then to_jsonb(permission) end);
+  end if;
+  if mine.status <> 'active' then
+    perform floorwalker.fail('interaction_ended', 'This interaction has ended; no tool starts any more.');
+  end if;
+
+  -- The agent's row can close a gate that the session thinks open, never the other way round.
+  gated := refused is null and (coalesce((p_call ->> 'requires_permission')::boolean, true) or exists (
+    select from agent_tools t where t.agent_id = mine.agent_id and t.tool_name = p_call ->> 'tool_name' and t.requires_permission));
+
+  insert into tool_calls (interaction_id, call_id, tool_name, arguments, arguments_hash, definition_hash,
+    requires_permission, state, refusal_reason, idempotency_key, generation, finished_at)
+  values (mine.id, p_call ->> 'call_id', p_call ->> 'tool_name', coalesce(p_call -> 'arguments', '{}'),
+    p_call ->> 'arguments_hash', p_call ->> 'definition_hash', gated,
+    case when refused is not null then 'refused' when gated then 'awaiting_permission' else 'requested' end,
+    refused, p_call ->> 'idempotency_key', mine.generation, case when refused is not null then clock_timestamp() end)
+  returning * into call;
+
+  if gated then
+    insert into tool_permissions (interaction_id, tool_call_id, call_id, tool_name, tool_description, arguments,
+      arguments_hash, expires_at)
+    values (mine.id, call.id, call.call_id, call.tool_name, p_call ->> 'tool_description', call.arguments,
+      call.arguments_hash, clock_timestamp() + make_interval(secs => (p_call ->> 'permission_timeout_seconds')::double precision))
+    returning * into permission;
+    update tool_calls set permission_id = permission.id where id = call.id returning * into call;
+  end if;
+  return jsonb_build_object('call', to_jsonb(call), 'existing', false,
+    'permission', case when permission.id is not null then to_jsonb(permission) end);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.resume_interaction(p_interaction_id uuid, p_resume_token_hash text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  found_row interactions := floorwalker.interaction_of_token(p_interaction_id, p_resume_token_hash);
+begin
+  return jsonb_build_object('interaction_id', found_row.id, 'room', found_row.livekit_room_id,
+    'status', found_row.status, 'agent_type', found_row.interaction_type);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.schema_version()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(max(version), 0) from floorwalker.migrations
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.set_disposition(p_interaction_id uuid, p_disposition text, p_notes text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.interaction_for_actor(p_interaction_id);
+begin
+  if length(p_disposition) > 100 or length(p_notes) > 10000 then
+    perform floorwalker.fail('invalid_disposition', 'A disposition has at most 100 characters, its notes 10,000.');
+  end if;
+  update interactions set disposition = p_disposition, supervisor_notes = coalesce(p_notes, supervisor_notes)
+  where id = mine.id returning * into mine;
+  perform floorwalker.audit(mine.business_id, 'interaction.disposition', 'interactions', mine.id::text,
+    jsonb_build_object('disposition', p_disposition));
+  return jsonb_build_object('interaction_id', mine.id, 'disposition', mine.disposition, 'supervisor_notes', mine.supervisor_notes);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.set_phone_number(p_interaction_id uuid, p_generation bigint, p_phone text, p_source text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+  customer uuid;
+begin
+  if mine.status <> 'active' then
+    perform floorwalker.fail('interaction_ended', 'This interaction has ended.');
+  end if;
+  customer := floorwalker.link_customer(mine.business_id, p_phone);
+  if p_source = 'claimed' and mine.phone_source in ('sip', 'verified') and mine.phone_number <> p_phone then
+    return jsonb_build_object('stored', false, 'reason', 'trusted_number_kept', 'phone_number', mine.phone_number,
+      'phone_source', mine.phone_source, 'customer_id', mine.customer_id);
+  end if;
+  update interactions set phone_number = p_phone, customer_id = customer,
+    phone_source = case when p_source = 'claimed' and phone_number = p_phone then coalesce(phone_source, p_source) else p_source end
+  where id = mine.id returning * into mine;
+  return jsonb_build_object('stored', true, 'phone_number', mine.phone_number, 'phone_source', mine.phone_source,
+    'customer_id', mine.customer_id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.shop_cancel_order(p_business_id uuid, p_phone text, p_order_number integer, p_reason text, p_idempotency_key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  of_order shop_orders;
+  left_cents bigint;
+begin
+  select * into of_order from shop_orders
+  where business_id = p_business_id and customer_phone = p_phone and order_number = p_order_number for update;
+  if not found then
+    return jsonb_build_object('outcome', 'not_found');
+  elsif of_order.status = 'cancelled' then
+    return jsonb_build_object('outcome', 'cancelled', 'repeated', true, 'order', floorwalker.shop_order_view(of_order));
+  elsif of_order.status <> 'processing' then
+    return jsonb_build_object('outcome', 'too_late', 'order', floorwalker.shop_order_view(of_order));
+  end if;
+  left_cents := floorwalker.shop_paid_cents(of_order.id) - floorwalker.shop_refunded_cents(of_order.id);
+  update shop_orders set status = 'cancelled', cancelled_at = clock_timestamp() where id = of_order.id returning * into of_order;
+  if left_cents > 0 then
+    insert into shop_refunds (business_id, order_id, amount_cents, reason, idempotency_key)
+    values (p_business_id, of_order.id, left_cents, left(coalesce(p_reason, 'cancelled'), 1000), 'cancel:' || p_idempotency_key);
+  end if;
+  return jsonb_build_object('outcome', 'cancelled', 'repeated', false, 'order', floorwalker.shop_order_view(of_order));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.shop_find_order(p_business_id uuid, p_phone text, p_order_number integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(floorwalker.shop_order_view(o) order by o.placed_at desc), '[]')
+  from (
+    select * from shop_orders
+    where business_id = p_business_id and customer_phone = p_phone
+      and (p_order_number is null or order_number = p_order_number)
+    order by placed_at desc limit 5
+  ) o
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.shop_refund_order(p_business_id uuid, p_phone text, p_order_number integer, p_amount_cents bigint, p_reason text, p_idempotency_key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  of_order shop_orders;
+  refund shop_refunds;
+  left_cents bigint;
+  amount bigint;
+begin
+  select * into of_order from shop_orders
+  where business_id = p_business_id and customer_phone = p_phone and order_number = p_order_number for update;
+  if not found then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  select * into refund from shop_refunds where business_id = p_business_id and idempotency_key = p_idempotency_key;
+  if found then
+    if refund.order_id <> of_order.id or (p_amount_cents is not null and refund.amount_cents <> p_amount_cents) then
+      return jsonb_build_object('outcome', 'key_reused');
+    end if;
+    return jsonb_build_object('outcome', 'refunded', 'repeated', true, 'refund_cents', refund.amount_cents,
+      'refunded_at', refund.created_at, 'order', floorwalker.shop_order_view(of_order));
+  end if;
+
+  left_cents := floorwalker.shop_paid_cents(of_order.id) - floorwalker.shop_refunded_cents(of_order.id);
+  amount := coalesce(p_amount_cents, left_cents);
+  if left_cents <= 0 then
+    return jsonb_build_object('outcome', 'nothing_left', 'order', floorwalker.shop_order_view(of_order));
+  elsif amount <= 0 or amount > left_cents then
+    return jsonb_build_object('outcome', 'too_much', 'left_cents', left_cents, 'order', floorwalker.shop_order_view(of_order));
+  end if;
+  insert into shop_refunds (business_id, order_id, amount_cents, reason, idempotency_key)
+  values (p_business_id, of_order.id, amount, left(p_reason, 1000), p_idempotency_key) returning * into refund;
+  return jsonb_build_object('outcome', 'refunded', 'repeated', false, 'refund_cents', refund.amount_cents,
+    'refunded_at', refund.created_at, 'order', floorwalker.shop_order_view(of_order));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.start_tool_call(p_interaction_id uuid, p_generation bigint, p_call_id text, p_arguments_hash text, p_allow_restart boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions;
+  call tool_calls;
+  permission tool_permissions;
+  reason text;
+begin
+  select * into mine from interactions where id = p_interaction_id for update;
+  select * into call from tool_calls where interaction_id = p_interaction_id and call_id = p_call_id for update;
+  if not found then
+    perform floorwalker.fail('tool_call_not_found', 'There is no such tool call.');
+  end if;
+  select * into permission from tool_permissions where id = call.permission_id;
+
+  reason := case
+    when mine.generation is distinct from p_generation then 'stale'
+    when mine.status <> 'active' then 'ended'
+    when call.state in ('succeeded', 'failed', 'refused', 'unknown') then 'already_finished'
+    when call.state = 'running' and not (p_allow_restart and call.generation < p_generation) then 'already_started'
+    when call.requires_permission and permission.status is distinct from 'allowed' then 'not_allowed'
+    when p_arguments_hash is distinct from coalesce(permission.edited_hash, call.arguments_hash) then 'hash_mismatch'
+  end;
+  if reason is not null then
+    return jsonb_build_object('started', false, 'reason', reason, 'call', floorwalker.call_row(call));
+  end if;
+
+  update tool_calls set state = 'running', started_at = clock_timestamp(), generation = p_generation
+  where id = call.id returning * into call;
+  return jsonb_build_object('started', true, 'call', floorwalker.call_row(call));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.touch_presence()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  moment timestamptz := clock_timestamp();
+begin
+  update users set last_seen_at = moment where id = auth.uid() and deleted_at is null;
+  if not found then
+    perform floorwalker.fail('not_allowed', 'This account is not part of any business here.');
+  end if;
+  return jsonb_build_object('last_seen_at', moment);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.update_archive(p_interaction_id uuid, p_result jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  archive interaction_archives;
+  problem text := floorwalker.check_result(p_result);
+begin
+  if problem is not null then
+    perform floorwalker.fail('archive_invalid', problem || '.');
+  end if;
+  perform floorwalker.lock_customer_history(p_interaction_id);
+  select * into archive from interaction_archives where interaction_id = p_interaction_id for update;
+  if not found then
+    perform floorwalker.fail('archive_not_found', 'This interaction has no archive yet.');
+  end if;
+  perform floorwalker.extend_vocabulary(archive.business_id, p_result -> 'tags');
+
+  update interaction_archives set
+    summary = p_result ->> 'summary',
+    summary_source = 'model',
+    issues = p_result -> 'issues',
+    tags = jsonb_build_object('topics', p_result #> '{tags,topics}', 'issues', p_result #> '{tags,issues}',
+      'sentiment', coalesce(p_result #>> '{tags,sentiment}', tags ->> 'sentiment')),
+    csat_score = case when csat_source = 'customer' then csat_score else coalesce((p_result ->> 'csat_score')::numeric, csat_score) end,
+    csat_source = case when csat_source = 'customer' or p_result ->> 'csat_score' is null then csat_source else 'model' end
+  where id = archive.id;
+  -- Read again: the trigger may have changed fcr_status.
+  return (select to_jsonb(a) from interaction_archives a where a.id = archive.id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.withdraw_permissions(p_interaction_id uuid, p_generation bigint, p_call_id text DEFAULT NULL::text, p_reason text DEFAULT NULL::text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+  withdrawn integer;
+begin
+  update tool_permissions set status = 'withdrawn', responded_at = clock_timestamp(), note = left(p_reason, 2000)
+  where interaction_id = mine.id and status = 'pending' and expires_at > clock_timestamp()
+    and (p_call_id is null or call_id = p_call_id);
+  get diagnostics withdrawn = row_count;
+  return withdrawn;
+end
+$function$
+;
+
+-- Triggers
+
+CREATE TRIGGER audit_row AFTER INSERT OR DELETE OR UPDATE ON public.agent_tools FOR EACH ROW EXECUTE FUNCTION floorwalker.audit_row();
+
+CREATE TRIGGER count_tool_edit AFTER INSERT OR DELETE OR UPDATE ON public.agent_tools FOR EACH ROW EXECUTE FUNCTION floorwalker.count_tool_edit();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.agent_tools FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER audit_row AFTER INSERT OR UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.audit_row();
+
+CREATE TRIGGER check_agent_people BEFORE INSERT OR UPDATE OF supervisor_id, cover_id, agent_type, business_id, deleted_at ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.check_agent_people();
+
+CREATE TRIGGER count_agent_edit BEFORE UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.count_agent_edit();
+
+CREATE TRIGGER keep_agent_status BEFORE INSERT OR UPDATE OF status ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.keep_agent_status();
+
+CREATE TRIGGER note_applied_version BEFORE INSERT OR UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.note_applied_version();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.audit_events FOR EACH ROW EXECUTE FUNCTION floorwalker.refuse_audit_change();
+
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.audit_events FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.refuse_audit_change();
+
+CREATE TRIGGER check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON public.businesses FOR EACH ROW EXECUTE FUNCTION floorwalker.check_time_zone();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.businesses FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER check_fcr_on_archive AFTER INSERT OR UPDATE OF tags ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.update_fcr_on_followup();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER refresh_agent_status AFTER UPDATE OF status, paused ON public.interactions FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) OR (old.paused IS DISTINCT FROM new.paused))) EXECUTE FUNCTION floorwalker.refresh_agent_status();
+
+CREATE TRIGGER refresh_agent_status_insert AFTER INSERT ON public.interactions FOR EACH ROW WHEN ((new.status = 'active'::text)) EXECUTE FUNCTION floorwalker.refresh_agent_status();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interactions FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.shop_orders FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER refund_is_final BEFORE UPDATE ON public.shop_refunds FOR EACH ROW EXECUTE FUNCTION floorwalker.shop_refund_is_final();
+
+CREATE TRIGGER refund_within_paid BEFORE INSERT ON public.shop_refunds FOR EACH ROW EXECUTE FUNCTION floorwalker.shop_refund_within_paid();
+
+CREATE TRIGGER keep_decision BEFORE UPDATE ON public.tool_permissions FOR EACH ROW EXECUTE FUNCTION floorwalker.keep_decision();
+
+CREATE TRIGGER refresh_paused AFTER UPDATE OF status ON public.tool_permissions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION floorwalker.refresh_paused();
+
+CREATE TRIGGER refresh_paused_insert AFTER INSERT ON public.tool_permissions FOR EACH ROW EXECUTE FUNCTION floorwalker.refresh_paused();
+
+CREATE TRIGGER audit_row AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.audit_row();
+
+CREATE TRIGGER check_person_change BEFORE UPDATE OF role, supervisor_type, business_id, deleted_at ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.check_person_change();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+-- Row-level security
+
+alter table floorwalker.migrations enable row level security;
+
+alter table agent_tools enable row level security;
+
+alter table agents enable row level security;
+
+alter table audit_events enable row level security;
+
+alter table businesses enable row level security;
+
+alter table customers enable row level security;
+
+alter table interaction_archives enable row level security;
+
+alter table interaction_messages enable row level security;
+
+alter table interaction_steps enable row level security;
+
+alter table interactions enable row level security;
+
+alter table realtime_metrics enable row level security;
+
+alter table shop_order_items enable row level security;
+
+alter table shop_orders enable row level security;
+
+alter table shop_refunds enable row level security;
+
+alter table tool_calls enable row level security;
+
+alter table tool_permissions enable row level security;
+
+alter table users enable row level security;
+
+-- Policies
+
+create policy reachable on public.agent_tools for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
+
+create policy reachable on public.agents for select to authenticated using (id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
+
+create policy admin_only on public.audit_events for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy own_business on public.businesses for select to authenticated using (id = ( SELECT floorwalker.actor_business() AS actor_business));
+
+create policy reachable on public.customers for select to authenticated using ((business_id = ( SELECT floorwalker.admin_business() AS admin_business)) OR (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.customer_id = customers.id))));
+
+create policy reachable on public.interaction_archives for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.id = interaction_archives.interaction_id)));
+
+create policy reachable on public.interaction_messages for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.id = interaction_messages.interaction_id)));
+
+create policy reachable on public.interaction_steps for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.id = interaction_steps.interaction_id)));
+
+create policy reachable on public.interactions for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
+
+create policy reachable on public.realtime_metrics for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.id = realtime_metrics.interaction_id)));
+
+create policy admin_only on public.shop_order_items for select to authenticated using (EXISTS ( SELECT
+   FROM shop_orders o
+  WHERE (o.id = shop_order_items.order_id)));
+
+create policy admin_only on public.shop_orders for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy admin_only on public.shop_refunds for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy reachable on public.tool_calls for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.id = tool_calls.interaction_id)));
+
+create policy reachable on public.tool_permissions for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.id = tool_permissions.interaction_id)));
+
+create policy self_or_admin on public.users for select to authenticated using ((id = ( SELECT auth.uid() AS uid)) OR (business_id = ( SELECT floorwalker.admin_business() AS admin_business)));
+
+-- Rights
+
+grant select on agent_performance to authenticated;
+
+grant select on agent_performance to service_role;
+
+grant select on agent_tools to authenticated;
+
+grant delete, insert, select, update on agent_tools to service_role;
+
+grant select on agents to authenticated;
+
+grant delete, insert, select, update on agents to service_role;
+
+grant select on audit_events to authenticated;
+
+grant insert, select on audit_events to service_role;
+
+grant select on businesses to authenticated;
+
+grant delete, insert, select, update on businesses to service_role;
+
+grant select on customers to authenticated;
+
+grant delete, insert, select, update on customers to service_role;
+
+grant execute on function append_records(jsonb) to service_role;
+
+grant execute on function apply_agent(jsonb,integer,boolean) to service_role;
+
+grant execute on function apply_agents(jsonb) to service_role;
+
+grant execute on function apply_retention(integer) to service_role;
+
+grant execute on function calculate_performance_score(uuid,text) to authenticated;
+
+grant execute on function calculate_performance_score(uuid,text) to service_role;
+
+grant execute on function claim_interaction(uuid,text,numeric) to service_role;
+
+grant execute on function claimable_interactions(integer) to service_role;
+
+grant execute on function cleanup_old_archives(integer) to service_role;
+
+grant execute on function cleanup_realtime_metrics() to service_role;
+
+grant execute on function complete_interaction(uuid,bigint,text,text) to service_role;
+
+grant execute on function create_business(jsonb) to service_role;
+
+grant execute on function create_interaction(jsonb) to service_role;
+
+grant execute on function decide_permission(uuid,text,text,jsonb,text) to authenticated;
+
+grant execute on function escalate_requests(numeric) to service_role;
+
+grant execute on function expire_permissions() to service_role;
+
+grant execute on function finish_tool_call(uuid,bigint,text,text,text,jsonb,integer,text) to service_role;
+
+grant execute on function floorwalker.actor() to service_role;
+
+grant execute on function floorwalker.actor_business() to authenticated;
+
+grant execute on function floorwalker.actor_business() to service_role;
+
+grant execute on function floorwalker.admin_business() to authenticated;
+
+grant execute on function floorwalker.admin_business() to service_role;
+
+grant execute on function floorwalker.apply_tools(uuid,jsonb) to service_role;
+
+grant execute on function floorwalker.audit(uuid,text,text,text,jsonb) to service_role;
+
+grant execute on function floorwalker.audit_row() to service_role;
+
+grant execute on function floorwalker.call_row(tool_calls) to service_role;
+
+grant execute on function floorwalker.check_agent_people() to service_role;
+
+grant execute on function floorwalker.check_limits(businesses,uuid,text,jsonb) to service_role;
+
+grant execute on function floorwalker.check_person_change() to service_role;
+
+grant execute on function floorwalker.check_result(jsonb) to service_role;
+
+grant execute on function floorwalker.check_time_zone() to service_role;
+
+grant execute on function floorwalker.count_agent_edit() to service_role;
+
+grant execute on function floorwalker.count_tool_edit() to service_role;
+
+grant execute on function floorwalker.created(interactions) to service_role;
+
+grant execute on function floorwalker.derive_agent_status(uuid) to service_role;
+
+grant execute on function floorwalker.end_interaction(interactions,text,text) to service_role;
+
+grant execute on function floorwalker.extend_vocabulary(uuid,jsonb) to service_role;
+
+grant execute on function floorwalker.facts(interactions) to service_role;
+
+grant execute on function floorwalker.facts_summary(interactions,jsonb) to service_role;
+
+grant execute on function floorwalker.fail(text,text,jsonb) to service_role;
+
+grant execute on function floorwalker.find_business(jsonb) to service_role;
+
+grant execute on function floorwalker.find_person(uuid,text,text,text) to service_role;
+
+grant execute on function floorwalker.interaction_for_actor(uuid) to service_role;
+
+grant execute on function floorwalker.interaction_of_token(uuid,text) to service_role;
+
+grant execute on function floorwalker.keep_agent_status() to service_role;
+
+grant execute on function floorwalker.keep_days(businesses,interactions) to service_role;
+
+grant execute on function floorwalker.keep_decision() to service_role;
+
+grant execute on function floorwalker.limit_of(jsonb,jsonb,text) to service_role;
+
+grant execute on function floorwalker.link_customer(uuid,text) to service_role;
+
+grant execute on function floorwalker.lock_customer_history(uuid) to service_role;
+
+grant execute on function floorwalker.lock_interaction(uuid,bigint) to service_role;
+
+grant execute on function floorwalker.metrics_series(uuid) to service_role;
+
+grant execute on function floorwalker.note_applied_version() to service_role;
+
+grant execute on function floorwalker.period_start(text,text) to service_role;
+
+grant execute on function floorwalker.public_row(interactions) to service_role;
+
+grant execute on function floorwalker.purge_interaction(uuid) to service_role;
+
+grant execute on function floorwalker.reaches_agent(uuid) to service_role;
+
+grant execute on function floorwalker.read_leases(jsonb) to service_role;
+
+grant execute on function floorwalker.refresh_agent_status() to service_role;
+
+grant execute on function floorwalker.refresh_paused() to service_role;
+
+grant execute on function floorwalker.refuse_audit_change() to service_role;
+
+grant execute on function floorwalker.require_actor() to service_role;
+
+grant execute on function floorwalker.resolved_at_first_contact(uuid) to service_role;
+
+grant execute on function floorwalker.row_difference(jsonb,jsonb) to service_role;
+
+grant execute on function floorwalker.scores(uuid,text) to service_role;
+
+grant execute on function floorwalker.seconds_until_free(timestamp with time zone[],numeric) to service_role;
+
+grant execute on function floorwalker.shop_order_view(shop_orders) to service_role;
+
+grant execute on function floorwalker.shop_paid_cents(uuid) to service_role;
+
+grant execute on function floorwalker.shop_refund_is_final() to service_role;
+
+grant execute on function floorwalker.shop_refund_within_paid() to service_role;
+
+grant execute on function floorwalker.shop_refunded_cents(uuid) to service_role;
+
+grant execute on function floorwalker.snapshot_agent(uuid) to service_role;
+
+grant execute on function floorwalker.store_messages(uuid,jsonb) to service_role;
+
+grant execute on function floorwalker.store_steps(uuid,jsonb) to service_role;
+
+grant execute on function floorwalker.touch_updated_at() to service_role;
+
+grant execute on function floorwalker.update_fcr_on_followup() to service_role;
+
+grant execute on function floorwalker.visible_agents() to authenticated;
+
+grant execute on function floorwalker.visible_agents() to service_role;
+
+grant execute on function heartbeat(text,jsonb,numeric) to service_role;
+
+grant execute on function leaderboard(text) to authenticated;
+
+grant execute on function load_session(uuid,bigint) to service_role;
+
+grant execute on function performance(text) to authenticated;
+
+grant execute on function poll_sessions(jsonb) to service_role;
+
+grant execute on function rate_interaction(uuid,text,integer,text) to service_role;
+
+grant execute on function reap_unjoined(numeric,uuid[]) to service_role;
+
+grant execute on function record_metrics(jsonb) to service_role;
+
+grant execute on function register_user(jsonb) to service_role;
+
+grant execute on function release_lease(uuid,bigint) to service_role;
+
+grant execute on function request_end(uuid,text) to authenticated;
+
+grant execute on function request_supervisor(uuid,bigint,text) to service_role;
+
+grant execute on function request_tool_call(jsonb) to service_role;
+
+grant execute on function resume_interaction(uuid,text) to service_role;
+
+grant execute on function schema_version() to authenticated;
+
+grant execute on function schema_version() to service_role;
+
+grant execute on function set_disposition(uuid,text,text) to authenticated;
+
+grant execute on function set_phone_number(uuid,bigint,text,text) to service_role;
+
+grant execute on function shop_cancel_order(uuid,text,integer,text,text) to service_role;
+
+grant execute on function shop_find_order(uuid,text,integer) to service_role;
+
+grant execute on function shop_refund_order(uuid,text,integer,bigint,text,text) to service_role;
+
+grant execute on function start_tool_call(uuid,bigint,text,text,boolean) to service_role;
+
+grant execute on function touch_presence() to authenticated;
+
+grant execute on function update_archive(uuid,jsonb) to service_role;
+
+grant execute on function withdraw_permissions(uuid,bigint,text,text) to service_role;
+
+grant select on interaction_archives to authenticated;
+
+grant delete, insert, select, update on interaction_archives to service_role;
+
+grant select on interaction_messages to authenticated;
+
+grant delete, insert, select, update on interaction_messages to service_role;
+
+grant select on interaction_steps to authenticated;
+
+grant delete, insert, select, update on interaction_steps to service_role;
+
+grant select on interactions to authenticated;
+
+grant delete, insert, select, update on interactions to service_role;
+
+grant select on live_interactions to authenticated;
+
+grant select on live_interactions to service_role;
+
+grant select on realtime_metrics to authenticated;
+
+grant delete, insert, select, update on realtime_metrics to service_role;
+
+grant select on shop_order_items to authenticated;
+
+grant delete, insert, select, update on shop_order_items to service_role;
+
+grant select on shop_orders to authenticated;
+
+grant delete, insert, select, update on shop_orders to service_role;
+
+grant select on shop_refunds to authenticated;
+
+grant delete, insert, select, update on shop_refunds to service_role;
+
+grant select on supervisor_performance to authenticated;
+
+grant select on supervisor_performance to service_role;
+
+grant select on tool_calls to authenticated;
+
+grant delete, insert, select, update on tool_calls to service_role;
+
+grant select on tool_permissions to authenticated;
+
+grant delete, insert, select, update on tool_permissions to service_role;
+
+grant select on users to authenticated;
+
+grant delete, insert, select, update on users to service_role;
