@@ -1,10 +1,15 @@
 import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
 import { DisconnectReason, Room, RoomEvent, type TextStreamReader } from '@livekit/rtc-node';
+import { z } from 'zod';
 import { ATTRIBUTE_MESSAGE_ID, parseAgentIdentity, TOPIC_ACK, TOPIC_CHAT } from '../domain/identities.ts';
 import { ApiRefusal, type ChatApi, type Created, type Join } from './chat-api.ts';
 import { ChatOutbox } from './chat-outbox.ts';
 
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
+/** What was said so far, for whoever comes back: a JSON list, oldest first. */
+const TOPIC_HISTORY = 'floorwalker.history';
+const historySchema = z.array(z.object({ role: z.string(), text: z.string() }));
 /** The API lets a customer back into a chat for ten minutes. */
 const REJOIN_FOR_MS = 600_000;
 /** How long an agent may be away before we ask whether the interaction is over, and how often we ask again. */
@@ -25,7 +30,8 @@ export class ChatConnection extends EventEmitter<ChatEvents> {
   readonly #created: Created;
   readonly #outbox: ChatOutbox;
   #room: Room | undefined;
-  #agentReaders = new Set<TextStreamReader>();
+  readonly #agentReaders = new Set<TextStreamReader>();
+  readonly #heard = new Set<string>();
   #leaving = false;
   #ended = false;
   #goneUnsaid = false;
@@ -87,6 +93,10 @@ export class ChatConnection extends EventEmitter<ChatEvents> {
       const id = await reader.readAll().catch(() => '');
       if (this.#isAgent(identity)) this.#outbox.acknowledged(id.trim());
     });
+    room.registerTextStreamHandler(TOPIC_HISTORY, async (reader, { identity }) => {
+      const text = await reader.readAll().catch(() => '');
+      if (this.#isAgent(identity)) this.#catchUp(text);
+    });
     room.on(RoomEvent.ParticipantConnected, ({ identity }) => this.#appeared(identity));
     room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.#gone(identity));
     room.on(RoomEvent.Reconnecting, () => this.emit('connection', 'lost'));
@@ -100,12 +110,28 @@ export class ChatConnection extends EventEmitter<ChatEvents> {
     for (const identity of room.remoteParticipants.keys()) this.#appeared(identity);
   }
 
+  /** Says what was said while we were away; what was heard already is not said again. */
+  #catchUp(history: string): void {
+    const parsed = historySchema.safeParse(parseJson(history));
+    for (const { role, text } of parsed.data ?? []) {
+      const from = role === 'agent' || role === 'supervisor' ? role : undefined;
+      if (from === undefined || this.#heard.has(text.trim())) continue;
+      this.#heard.add(text.trim());
+      this.emit('speech', from, Readable.from([text]));
+    }
+  }
+
   #hear(from: 'agent' | 'supervisor', reader: TextStreamReader): void {
     this.#agentReaders.add(reader);
-    const readers = this.#agentReaders;
+    const [readers, heard] = [this.#agentReaders, this.#heard];
     async function* words(): AsyncGenerator<string> {
+      let text = '';
       try {
-        yield* { [Symbol.asyncIterator]: () => reader[Symbol.asyncIterator]() };
+        for await (const part of { [Symbol.asyncIterator]: () => reader[Symbol.asyncIterator]() }) {
+          text += part;
+          yield part;
+        }
+        heard.add(text.trim());
       } catch {
         // A stream breaks off when its sender dies; what was heard stays, and another agent goes on.
       } finally {
@@ -192,5 +218,13 @@ export class ChatConnection extends EventEmitter<ChatEvents> {
     this.#ended = true;
     await this.leave();
     this.emit('ended', how);
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -22,6 +22,7 @@ export class Conversation {
   #scriptEnded = false;
   #speaking = 0;
   #agentSpoke = false;
+  #finished = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(agentName: string, api: ChatApi, created: Created, streams: Streams) {
@@ -39,23 +40,29 @@ export class Conversation {
     this.#listen();
     try {
       await this.#terminal.notice(`You are chatting with ${this.#agentName}. Ctrl-C leaves.`);
-      await this.#connection.open();
+      await this.#open();
       const how = await this.#over.promise;
-      clearTimeout(this.#timer);
       await this.#farewell(how);
       return how === 'unreachable' ? 1 : 0;
-    } catch (cause) {
-      throw new FloorwalkerError('chat_unavailable', 'The media server can not be reached from here.', {
-        cause,
-      });
     } finally {
       process.off('SIGINT', interrupt);
       process.off('SIGTERM', interrupt);
+      this.#finished = true;
       clearTimeout(this.#timer);
       await this.#connection.leave();
       await this.#terminal.close();
       // LiveKit's native side keeps the process alive until told otherwise.
       await dispose();
+    }
+  }
+
+  async #open(): Promise<void> {
+    try {
+      await this.#connection.open();
+    } catch (cause) {
+      throw new FloorwalkerError('chat_unavailable', 'The media server can not be reached from here.', {
+        cause,
+      });
     }
   }
 
@@ -99,7 +106,7 @@ export class Conversation {
 
   /** A script speaks when a person would: after the agent has finished. */
   #becomeQuiet(): void {
-    if (this.#terminal.interactive || this.#speaking > 0 || !this.#agentSpoke) return;
+    if (this.#terminal.interactive || this.#finished || this.#speaking > 0 || !this.#agentSpoke) return;
     clearTimeout(this.#timer);
     if (this.#script.length === 0 && this.#scriptEnded) {
       this.#timer = setTimeout(() => this.#over.resolve('left'), SILENCE_AFTER_SCRIPT_MS);

@@ -41,11 +41,11 @@ export interface CallOptions {
   readonly key?: true | string;
 }
 
-const documentSchema = z.object({
+const documentSchema = z.looseObject({
   openapi: z.string(),
   paths: z.record(
     z.string(),
-    z.record(z.string(), z.object({ responses: z.record(z.string(), z.looseObject({})) })),
+    z.record(z.string(), z.looseObject({ responses: z.record(z.string(), z.looseObject({})) })),
   ),
 });
 export type ApiDocument = z.output<typeof documentSchema>;
