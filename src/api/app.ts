@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import { FloorwalkerError } from '../errors.ts';
 import { clientAddress, parseProxies } from './client-address.ts';
-import type { ApiEnv } from './environment.ts';
+import type { Api, ApiEnv } from './environment.ts';
 import { signedIn } from './identity.ts';
 import { measureRequests } from './metrics.ts';
 import { crossOrigin } from './origins.ts';
@@ -21,15 +21,17 @@ import { addPermissionRoutes } from './routes/permissions.ts';
 const BODY_LIMIT_BYTES = 64 * 1_024;
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
-export type Api = OpenAPIHono<ApiEnv>;
-
 const DESCRIPTION = `Interactions of customers with agents, and what supervisors see and decide.
 
 Customers' routes take the publishable key in the header \`apikey\`; all others a Supabase Auth access token
 as a bearer token, and show exactly what that person may see. Errors are problem documents (RFC 9457) with a
 stable \`code\`.`;
 
-/** The whole HTTP surface under its document; knows nothing of ports. */
+/**
+ * The whole HTTP surface under its document; knows nothing of ports.
+ *
+ * @throws FloorwalkerError `config_invalid`
+ */
 export function createApi(parts: ApiParts): Api {
   const proxies = parseProxies(parts.settings.api.trustedProxies);
   const app: Api = new OpenAPIHono<ApiEnv>({

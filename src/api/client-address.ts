@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
+import { FloorwalkerError } from '../errors.ts';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = [Address, number];
@@ -11,12 +12,20 @@ function parseAddress(text: string): Address | undefined {
   return ipaddr.isValid(bare) ? ipaddr.process(bare) : undefined;
 }
 
-/** @throws RangeError for an entry that is neither an address nor a CIDR range */
+/** @throws FloorwalkerError `config_invalid` for an entry that is neither an address nor a CIDR range */
 export function parseProxies(entries: readonly string[]): Range[] {
   return entries.map((entry) => {
     if (ipaddr.isValidCIDR(entry)) return ipaddr.parseCIDR(entry);
     const address = parseAddress(entry);
-    if (!address) throw new RangeError(`${entry} is neither an address nor a range like 10.0.0.0/8`);
+    if (!address) {
+      throw new FloorwalkerError(
+        'config_invalid',
+        `TRUST_PROXY: "${entry}" is neither an address nor a range.`,
+        {
+          remedy: 'Write addresses or ranges separated by commas, for example 10.0.0.0/8.',
+        },
+      );
+    }
     return [address, address.kind() === 'ipv4' ? 32 : 128];
   });
 }

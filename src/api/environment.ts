@@ -1,3 +1,4 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { SupabaseClient } from '@supabase/supabase-js';
 import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -22,3 +23,5 @@ export interface ApiEnv {
     person: Person;
   };
 }
+
+export type Api = OpenAPIHono<ApiEnv>;

@@ -7,6 +7,7 @@ import { FloorwalkerError } from '../errors.ts';
 import type { ApiEnv, Person } from './environment.ts';
 
 const REMEMBER_MS = 10_000;
+const VERIFY_WITHIN_MS = 10_000;
 const REMEMBER_AT_MOST = 500;
 
 const profileSchema = z.object({
@@ -56,8 +57,22 @@ export class People {
     return person;
   }
 
+  /** A hanging auth server must not hang everybody who asks. */
+  async #verify(token: string): ReturnType<SupabaseClient['auth']['getUser']> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new FloorwalkerError('database_unavailable')),
+      VERIFY_WITHIN_MS,
+    );
+    try {
+      return await Promise.race([this.#verifier.auth.getUser(token), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async #look(token: string): Promise<Person> {
-    const { data, error } = await this.#verifier.auth.getUser(token);
+    const { data, error } = await this.#verify(token);
     if (error) {
       if (error.status !== undefined && error.status >= 400 && error.status < 500) {
         throw new FloorwalkerError('unauthenticated', 'The access token is not valid or has expired.');

@@ -219,6 +219,16 @@ describe('a request that is not as described', () => {
     expect([status, body.code]).toEqual([413, 'body_too_large']);
   });
 
+  it('is refused when it is a megabyte that did not say so', async () => {
+    const response = await fetch(`${floor.api.url}/v1/interactions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', apikey: floor.database.publishableKey },
+      body: new Blob(['{"channel":"', 'x'.repeat(1_048_576), '"}']).stream(),
+      duplex: 'half',
+    } as RequestInit);
+    expect(response.status).toBe(413);
+  });
+
   it('leaves nothing behind', async () => {
     const [before] = await floor.database.sql`select count(*)::int as n from interactions`;
     await create({ agent_id: chatAgent.id, channel: 'fax' });

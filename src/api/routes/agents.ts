@@ -1,8 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { leaderboard, performance } from '../../database/performance.ts';
-import type { Api } from '../app.ts';
-import type { ApiEnv } from '../environment.ts';
+import type { Api, ApiEnv } from '../environment.ts';
 import { listAgentPerformance, listAgents } from '../reads/agents.ts';
 import {
   agentPerformanceSchema,

@@ -9,9 +9,8 @@ import {
 } from '../../database/interactions.ts';
 import { FloorwalkerError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { Api } from '../app.ts';
 import { addressHasher } from '../client-address.ts';
-import type { ApiEnv } from '../environment.ts';
+import type { Api, ApiEnv } from '../environment.ts';
 import type { ApiParts } from '../parts.ts';
 import { hashResumeToken, newResumeToken } from '../resume-token.ts';
 import { channelSchema, idSchema, interactionStatusSchema, phoneNumberSchema, text } from '../schemas.ts';

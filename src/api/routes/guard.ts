@@ -1,7 +1,6 @@
 import type { RouteConfig } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import type { Api } from '../app.ts';
-import type { ApiEnv } from '../environment.ts';
+import type { Api, ApiEnv } from '../environment.ts';
 
 /** Who may call comes before what was sent: a stranger learns nothing about the form of a request. */
 export function guard(

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { Api } from '../app.ts';
+import type { Api } from '../environment.ts';
 import type { ApiParts } from '../parts.ts';
 
 const verdictSchema = z.enum(['ok', 'failed']);

@@ -2,8 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { requestEnd, setDisposition } from '../../database/interactions.ts';
 import { FloorwalkerError } from '../../errors.ts';
-import type { Api } from '../app.ts';
-import type { ApiEnv } from '../environment.ts';
+import type { Api, ApiEnv } from '../environment.ts';
 import { cursorSchema, limitSchema } from '../page.ts';
 import type { ApiParts } from '../parts.ts';
 import {
