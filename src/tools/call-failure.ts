@@ -10,6 +10,8 @@ export interface CallFailure {
   readonly kind: 'not_sent' | 'answered' | 'no_answer' | 'timeout';
   /** For the model: without addresses, secrets or stack. */
   readonly message: string;
+  /** The server did nothing and may do it a moment later. */
+  readonly isBusy?: boolean;
   /** The server forgot our session: a new one may do. */
   readonly sessionLost?: boolean;
 }
@@ -56,8 +58,10 @@ function wasNeverSent(error: unknown): boolean {
 export function httpFailure(status: number): CallFailure {
   if (status === 401 || status === 403)
     return { kind: 'answered', message: 'its server refused our credentials' };
-  if (status === 429) return { kind: 'answered', message: 'its server has too many requests at the moment' };
-  if (status === 503) return { kind: 'answered', message: 'its server is not available at the moment' };
+  if (status === 429)
+    return { kind: 'answered', message: 'its server has too many requests at the moment', isBusy: true };
+  if (status === 503)
+    return { kind: 'answered', message: 'its server is not available at the moment', isBusy: true };
   // A gateway's 502 and 504, and a crash (500), say nothing about what was done before.
   if (status >= 500) return { kind: 'no_answer', message: 'its server failed' };
   return { kind: 'answered', message: `its server answered with HTTP status ${status}` };

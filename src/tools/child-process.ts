@@ -19,7 +19,7 @@ const KILL_AFTER_MS = 2_000;
  * Ends a process group when the worker is gone: its end of the pipe closes with the worker, however that
  * died. A line on the pipe means that the group has ended in order.
  */
-const WATCHDOG = 'read -r line || kill -KILL -- "-$1" 2>/dev/null';
+const WATCHDOG = 'read -r line || kill -KILL "-$1" 2>/dev/null';
 
 export interface ServerProgram {
   readonly command: string;

@@ -102,6 +102,8 @@ export class ToolLedger {
         this.withdraw(null, reason).catch(() => 0),
         delay(CLOSE_GRACE_MS, undefined, { ref: false }),
       ]);
+      // Whatever the row says by now: nothing starts any more, so nothing has to wait.
+      for (const run of this.#runs.values()) run.decide({ kind: 'withdrawn' });
       await this.#idle(CLOSE_GRACE_MS);
       for (const run of this.#runs.values()) run.running.abort(new Error(reason));
       await this.#idle(CLOSE_GRACE_MS);
@@ -286,7 +288,10 @@ export class ToolLedger {
   async #withdrawOne(run: CallRun, reason: string): Promise<number> {
     run.withdrawnBecause ??= reason;
     if (run.pending === undefined) return 0;
-    const count = await this.#record.withdraw(run, reason);
+    const count = await this.#record.withdraw(run, reason).catch((error: unknown) => {
+      if (isFenced(error)) this.#fence();
+      throw error;
+    });
     // With no row changed a person was faster; the poll says what they decided.
     if (count > 0) run.decide({ kind: 'withdrawn' });
     return count;

@@ -92,6 +92,7 @@ const STAND_IN = 'SECRET';
 export function endpointUrl(endpoint: string): URL {
   const origin = /^https?:\/\/[^/?#]*/i.exec(endpoint)?.[0] ?? '';
   if (namesSecret(origin)) throw invalid('endpoint: a secret can not be part of the host');
+  if (/[{}]/.test(origin)) throw invalid('endpoint: an argument can not be part of the host');
   const text = endpoint.replace(/\$\{secret:[A-Z0-9_]+\}/g, STAND_IN);
   if (!URL.canParse(text)) throw invalid('endpoint: is not an address');
   const url = new URL(text);

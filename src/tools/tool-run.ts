@@ -50,7 +50,7 @@ export async function runTool(
 }
 
 function mayRetry(failure: CallFailure): boolean {
-  return failure.kind === 'not_sent' || failure.kind === 'no_answer';
+  return failure.kind === 'not_sent' || failure.kind === 'no_answer' || failure.isBusy === true;
 }
 
 async function tryOnce(

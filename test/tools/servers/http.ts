@@ -10,6 +10,8 @@ export interface HttpFixture extends Behaviour {
   readonly requests: IncomingMessage[];
   /** Answers instead of the MCP server, for statuses, redirects and REST. */
   intercept: ((request: IncomingMessage, response: ServerResponse, body: string) => boolean) | undefined;
+  /** Changes a tool's description and announces it to who is connected. */
+  describe(tool: string, description: string): void;
   /** Forgets all sessions, as a restarted server would. */
   forgetSessions(): void;
   close(): Promise<void>;
@@ -18,12 +20,19 @@ export interface HttpFixture extends Behaviour {
 /** The same tools over streamable HTTP, with sessions, on a free port of the loopback. */
 export async function startHttpServer(mode = 'plain', port = 0): Promise<HttpFixture> {
   const sessions = new Map<string, StreamableHTTPServerTransport>();
+  const descriptions = new Map<string, string>();
+  const servers = new Set<ReturnType<typeof createShopServer>>();
   const fixture: Omit<HttpFixture, 'url' | 'port'> = {
     mode,
     calls: [],
     cancelled: 0,
     requests: [],
     intercept: undefined,
+    describe: (tool, description) => {
+      descriptions.set(tool, description);
+      for (const open of servers) void open.sendToolListChanged();
+    },
+    descriptions,
     forgetSessions: () => sessions.clear(),
     close: async () => {
       server.closeAllConnections();
@@ -48,7 +57,9 @@ export async function startHttpServer(mode = 'plain', port = 0): Promise<HttpFix
         onsessioninitialized: (sessionId) => void sessions.set(sessionId, created),
       });
       transport = created;
-      await createShopServer(fixture).connect(created as never);
+      const shop = createShopServer(fixture);
+      servers.add(shop);
+      await shop.connect(created as never);
     }
     await transport.handleRequest(request, response, body === '' ? undefined : JSON.parse(body));
   });

@@ -5,6 +5,8 @@ import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprot
 /** What the fixture server saw and how it behaves; a test over HTTP shares it, one over stdio passes its mode. */
 export interface Behaviour {
   mode: string;
+  /** Descriptions that replace those of the list. */
+  descriptions?: Map<string, string>;
   calls: { name: string; args: unknown; meta: unknown; env?: unknown }[];
   cancelled: number;
 }
@@ -68,12 +70,20 @@ function listed(mode: string): unknown[] {
   return tools;
 }
 
+function described({ mode, descriptions }: Behaviour): unknown[] {
+  return listed(mode).map((tool) => {
+    const name = typeof tool === 'object' && tool !== null && 'name' in tool ? String(tool.name) : '';
+    const description = descriptions?.get(name);
+    return description === undefined ? tool : { ...(tool as object), description };
+  });
+}
+
 export function createShopServer(behaviour: Behaviour): Server {
   const server = new Server(
     { name: 'fixture', version: '1' },
     { capabilities: { tools: { listChanged: true } } },
   );
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed(behaviour.mode) }) as never);
+  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: described(behaviour) }) as never);
   // Past the SDK's server, which would mend or refuse the wrong results that this one is for.
   Protocol.prototype.setRequestHandler.call(server, CallToolRequestSchema, async ({ params }, extra) => {
     behaviour.calls.push({ name: params.name, args: params.arguments, meta: params._meta });
