@@ -100,13 +100,8 @@ function checkModels(
   { models, config }: AgentChecks,
   findings: Findings,
 ): void {
-  const settings = z
-    .looseObject({ llm_model: z.string().optional(), fallback_model: z.string().optional() })
-    .safeParse(agent.model_settings);
-  const wanted = settings.success ? [settings.data.llm_model, settings.data.fallback_model] : [];
-  for (const model of wanted) {
-    if (model === undefined || models === undefined || models.length === 0 || models.includes(model))
-      continue;
+  const model = z.looseObject({ llm_model: z.string() }).safeParse(agent.model_settings).data?.llm_model;
+  if (model !== undefined && models !== undefined && models.length > 0 && !models.includes(model)) {
     findings.warn(
       subject,
       `the model server does not list "${model}"`,
