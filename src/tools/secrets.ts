@@ -8,7 +8,7 @@ const SHORTEST_SCRUBBED = 4;
 const INLINE_STDIO = 'stdio';
 
 export function namesSecret(text: string): boolean {
-  return text.includes('${secret:');
+  return text.includes(`\${secret:`);
 }
 
 /**
@@ -66,7 +66,7 @@ export class Secrets {
     if (namesSecret(filled.replace(PLACEHOLDER, ''))) {
       throw new FloorwalkerError(
         'tool_secret_refused',
-        'A secret is written as ${secret:NAME} with NAME in capitals, digits and underscores.',
+        `A secret is written as \${secret:NAME} with NAME in capitals, digits and underscores.`,
       );
     }
     return filled;

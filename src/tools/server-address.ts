@@ -97,7 +97,7 @@ export function endpointUrl(endpoint: string): URL {
   if (!URL.canParse(text)) throw invalid('endpoint: is not an address');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') {
-    throw invalid('endpoint: must not contain a user name or password', 'Use headers with ${secret:NAME}.');
+    throw invalid('endpoint: must not contain a user name or password', `Use headers with \${secret:NAME}.`);
   }
   return url;
 }

@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
+import { ErrorCode, McpError, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import { FloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { AnswerStreams } from './answer-stream.ts';
 import { readFailure } from './call-failure.ts';
 import type { GuardedFetch } from './guarded-fetch.ts';
 import { type ToolResult, toolResultSchema } from './result-text.ts';
@@ -47,6 +48,7 @@ export class ServerConnection {
   readonly label: string;
   readonly #address: ServerAddress;
   readonly #deps: { log: Log; secrets: Secrets; http: GuardedFetch; onListChanged: () => void };
+  readonly #answers = new AnswerStreams(IDEMPOTENCY_META_KEY);
   #client: Promise<Client> | undefined;
   #closed = false;
   #failures = 0;
@@ -98,9 +100,13 @@ export class ServerConnection {
     const params = { name: tool, arguments: args, _meta: { [IDEMPOTENCY_META_KEY]: idempotencyKey } };
     for (let attempt = 1; ; attempt += 1) {
       const client = await this.#connected(signal);
+      const lost = new AbortController();
+      const unwatch = this.#answers.watch(idempotencyKey, () => {
+        lost.abort(new McpError(ErrorCode.ConnectionClosed, 'The stream of the answer ended'));
+      });
       try {
         return await client.request({ method: 'tools/call', params }, toolResultSchema, {
-          signal,
+          signal: AbortSignal.any([signal, lost.signal]),
           timeout: NO_SDK_TIMEOUT_MS,
         });
       } catch (error) {
@@ -108,6 +114,8 @@ export class ServerConnection {
         if (failure.sessionLost || failure.kind === 'not_sent') await this.#drop(client);
         // A session that the server no longer knows was found before the tool ran: asking once more repeats nothing.
         if (!failure.sessionLost || attempt > 1) throw error;
+      } finally {
+        unwatch();
       }
     }
   }
@@ -184,7 +192,7 @@ export class ServerConnection {
     // The interface of the SDK's class is wider than its declared one under exactOptionalPropertyTypes.
     return new StreamableHTTPClientTransport(url, {
       requestInit: { headers },
-      fetch: http.fetch,
+      fetch: this.#answers.wrap(http.fetch),
     }) as Transport;
   }
 

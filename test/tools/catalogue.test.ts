@@ -146,6 +146,15 @@ describe('a server in trouble', () => {
     expect(await run(catalogue, 'ping', {})).toMatchObject({ status: 'failed' });
   });
 
+  test('that breaks the connection in a call is noticed at once, not at the timeout', async () => {
+    const { server, tool } = await http('hang_on_call');
+    const { catalogue } = await open([row('refund', tool({ params: { timeout: 60 } }))]);
+    const running = run(catalogue, 'refund', { order: 1, phone: '+49' });
+    await until(() => server.calls.length === 1, 'the call is running');
+    server.breakConnections();
+    expect((await running).status).toBe('unknown');
+  });
+
   test('that floods is stopped, and memory stays bounded', async () => {
     const { catalogue, lines } = await open([row('ping', inline('flood'))]);
     const before = process.memoryUsage().rss;

@@ -7,6 +7,9 @@ import { createGuardedFetch } from '../../src/tools/guarded-fetch.ts';
 import { startHttpServer } from './servers/http.ts';
 import { http, inline, open, row, run, STDIO_SERVER, toolsConfig, until } from './support.ts';
 
+/** `${secret:NAME}` as a row has it. */
+const secretNamed = (name: string) => `\${secret:${name}}`;
+
 const STRICT = { allowPrivateAddresses: false };
 
 describe('addresses that are not public are refused', () => {
@@ -162,7 +165,7 @@ describe('requests of tools', () => {
 describe('secrets', () => {
   const tool = (url: string, extra: object = {}) => ({
     endpoint: url,
-    headers: { 'x-key': '${secret:SHOP}' },
+    headers: { 'x-key': secretNamed('SHOP') },
     ...extra,
   });
   const echo = async () => {
@@ -228,7 +231,7 @@ describe('secrets', () => {
   });
 
   test.each([
-    ['the host', { endpoint: 'https://${secret:SHOP}.example/' }],
+    ['the host', { endpoint: `https://${secretNamed('SHOP')}.example/` }],
     ['credentials in the address', { endpoint: 'https://user:password@shop.example/' }],
     ['a host that an argument chooses', { endpoint: 'https://{host}/x' }],
   ])('and arguments can not be %s', async (_name, config) => {
@@ -243,10 +246,13 @@ describe('secrets', () => {
     const config = toolsConfig({}, { SHOP: ['hush-hush-42', ['127.0.0.1']] });
     const rows = [
       row('rest', { endpoint: `${server.url}/{id}`, method: 'POST' }),
-      row('env', { endpoint: server.url, headers: { a: '${PATH} ${env:PATH} ${secret:path}' } }),
+      row('env', {
+        endpoint: server.url,
+        headers: { a: ['PATH', 'env:PATH', 'secret:path'].map((name) => `\${${name}}`).join(' ') },
+      }),
     ];
     const { catalogue } = await open(rows, { config });
-    const result = await run(catalogue, 'rest', { id: '${secret:SHOP}', other: '${secret:SHOP}' });
+    const result = await run(catalogue, 'rest', { id: secretNamed('SHOP'), other: secretNamed('SHOP') });
     expect(result.status).toBe('succeeded');
     expect(JSON.stringify([result, server.requests.map(({ url, headers }) => [url, headers])])).not.toContain(
       'hush-hush-42',
@@ -262,7 +268,7 @@ describe('secrets', () => {
           chatty: {
             command: process.execPath,
             args: [STDIO_SERVER, 'chatty'],
-            env: { TOKEN: '${secret:SHOP}' },
+            env: { TOKEN: secretNamed('SHOP') },
           },
         },
       },
@@ -277,7 +283,7 @@ describe('secrets', () => {
   });
 
   test('reach an inline command only where the operator says so', async () => {
-    const env = { TOKEN: '${secret:SHOP}' };
+    const env = { TOKEN: secretNamed('SHOP') };
     const refused = await open([row('whoami', inline('plain', { env }))], {
       config: toolsConfig({}, { SHOP: ['hush-hush-42', ['127.0.0.1']] }),
     });

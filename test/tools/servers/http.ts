@@ -14,6 +14,7 @@ export interface HttpFixture extends Behaviour {
   describe(tool: string, description: string): void;
   /** Forgets all sessions, as a restarted server would. */
   forgetSessions(): void;
+  breakConnections(): void;
   close(): Promise<void>;
 }
 
@@ -34,6 +35,7 @@ export async function startHttpServer(mode = 'plain', port = 0): Promise<HttpFix
     },
     descriptions,
     forgetSessions: () => sessions.clear(),
+    breakConnections: () => server.closeAllConnections(),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
