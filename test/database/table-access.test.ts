@@ -266,6 +266,30 @@ describe('writing', () => {
 });
 
 describe('privileges', () => {
+  it('given to everyone by mistake still open nothing: row-level security holds on its own', async () => {
+    const rollback = new Error('rolled back');
+    const attempt = floor.db.sql.begin(async (transaction) => {
+      await transaction`grant all on all tables in schema public to anon, authenticated`;
+      for (const [role, sub] of [
+        ['authenticated', floor.admin.id],
+        ['anon', ''],
+      ] as const) {
+        await transaction`select set_config('request.jwt.claim.sub', ${sub}, true)`;
+        await transaction.unsafe(`set local role ${role}`);
+        for (const table of tables) {
+          const deleted = await transaction.unsafe(`delete from ${table}`);
+          expect(deleted.count, `${role} deletes from ${table}`).toBe(0);
+          const updated = await transaction.unsafe(`update ${table} set id = id`);
+          expect(updated.count, `${role} updates ${table}`).toBe(0);
+          if (role === 'anon') expect(await transaction.unsafe(`select id from ${table}`)).toHaveLength(0);
+        }
+        await transaction.unsafe('reset role');
+      }
+      throw rollback;
+    });
+    await expect(attempt).rejects.toBe(rollback);
+  });
+
   it('are SELECT at most for signed-in people, none for anonymous, and no policy allows a change', async () => {
     const tooMuch = await floor.db.sql`
       select c.relname, r.rolname, a.privilege_type
