@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 
 /** Tools of the runtime itself; no row and no server may bring one of these names or one that reads like it. */
-export const BUILT_IN_TOOLS = ['record_phone_number', 'request_supervisor', 'end_interaction'] as const;
+export const BUILT_IN_TOOLS = [
+  'record_phone_number',
+  'request_supervisor',
+  'end_interaction',
+  'withdraw_request',
+] as const;
 
 /** What OpenAI-compatible models accept as a function name. */
 const VALID_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
