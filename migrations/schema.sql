@@ -468,6 +468,8 @@ CREATE INDEX idx_interactions_business_created ON public.interactions USING btre
 
 CREATE INDEX idx_interactions_customer ON public.interactions USING btree (customer_id) WHERE (customer_id IS NOT NULL);
 
+CREATE INDEX idx_interactions_newest ON public.interactions USING btree (created_at DESC, id DESC);
+
 CREATE INDEX idx_interactions_open ON public.interactions USING btree (status, lease_until) WHERE (status = ANY (ARRAY['queued'::text, 'active'::text]));
 
 CREATE INDEX idx_interactions_phone_date ON public.interactions USING btree (business_id, phone_number, started_at DESC);
