@@ -92,12 +92,12 @@ export class InteractionSession {
       this.#restore();
       this.#media = await createMedia(this.#claim, this.#room, this.#services);
       this.#assemble();
-      this.#media.roomIo.start();
-      await this.#media.session.start({ agent: this.#createAgent(), record: false });
+      await this.#media.session.startLinked(this.#createAgent(), this.#media.roomIo);
       this.#listen();
       this.#started = true;
       this.#recorder.step('joined', { output: { recovered: this.#claim.recovered } });
     } catch (error) {
+      this.#log.error({ err: error }, 'the session could not start');
       this.#recorder.step('join_failed', { error: traceError(error) });
       await this.leave('the session could not start');
       throw error;
@@ -134,10 +134,12 @@ export class InteractionSession {
   async leave(why: string): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
-    this.#replies?.hush();
+    if (this.#started) {
+      this.#replies.hush();
+      this.#chat.close();
+      this.#presence.close();
+    }
     this.#watch?.close();
-    this.#presence?.close();
-    if (this.#started) this.#chat.close();
     const { clock, outbox, interactions } = this.#services;
     await within(clock, LAST_WORDS_MS, outbox.flushed());
     await this.#closeRoom(false);

@@ -5,8 +5,28 @@ import type { Claim } from './claim.ts';
 import { createLlm, createSpeech, readSettings, TURN_TIMING } from './models.ts';
 import type { SessionServices } from './services.ts';
 
+/**
+ * RoomIO has to be started before the session, or the session never hears the room; and it asks the session for
+ * its agent, which only a started one has. This session answers with the agent it is going to start with.
+ */
+class LinkedSession extends voice.AgentSession {
+  startsWith: voice.Agent | undefined;
+
+  override get currentAgent(): voice.Agent {
+    return this.startsWith ?? super.currentAgent;
+  }
+
+  /** Links the room and starts; the framework never gets the room itself (see `createMedia`). */
+  async startLinked(agent: voice.Agent, roomIo: voice.RoomIO): Promise<void> {
+    this.startsWith = agent;
+    roomIo.start();
+    await this.start({ agent, record: false });
+    this.startsWith = undefined;
+  }
+}
+
 export interface Media {
-  readonly session: voice.AgentSession;
+  readonly session: LinkedSession;
   readonly roomIo: voice.RoomIO;
   readonly model: llm.LLM;
 }
@@ -28,7 +48,7 @@ export async function createMedia(claim: Claim, room: Room, services: SessionSer
   const model = createLlm(config.llm, settings.model);
   const voiceCall = claim.channel === 'voice';
   const speech = voiceCall ? createSpeech(config.speech, settings.voice, claim.agent.language) : undefined;
-  const session = new voice.AgentSession({
+  const session = new LinkedSession({
     llm: model,
     vad: voiceCall ? await services.loadVad() : null,
     ...(speech ? { stt: speech.stt, tts: speech.tts } : {}),

@@ -127,7 +127,7 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
       url: place.url,
       token: place.token,
       channel: agentType,
-      ...(options.speech ? { speechBaseUrl: options.speech.openaiBaseUrl } : {}),
+      ...(options.speech ? { speech: { baseUrl: options.speech.openaiBaseUrl } } : {}),
     });
     customers.push(customer);
     return customer;
