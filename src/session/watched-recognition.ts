@@ -145,7 +145,7 @@ class WatchedStream extends stt.SpeechStream {
     this.#pass((stream) => stream.pushFrame(frame));
     // The sound itself is the clock: while no frames come there is nothing to be answered.
     const isMissed = this.#soundMs >= (this.#owner.options.soundMs ?? 300);
-    if (false && isMissed && this.#sinceSoundMs >= this.#answerWithinMs) this.#replace();
+    if (isMissed && this.#sinceSoundMs >= this.#answerWithinMs) this.#replace();
   }
 
   #replace(): void {
