@@ -470,7 +470,7 @@ CREATE INDEX idx_interactions_customer ON public.interactions USING btree (custo
 
 CREATE INDEX idx_interactions_newest ON public.interactions USING btree (created_at DESC, id DESC);
 
-CREATE INDEX idx_interactions_open ON public.interactions USING btree (status, lease_until) WHERE (status = ANY (ARRAY['queued'::text, 'active'::text]));
+CREATE INDEX idx_interactions_open ON public.interactions USING btree (queued_at) WHERE (status = ANY (ARRAY['queued'::text, 'active'::text]));
 
 CREATE INDEX idx_interactions_phone_date ON public.interactions USING btree (business_id, phone_number, started_at DESC);
 

@@ -282,6 +282,12 @@ describe('columns and indexes', () => {
     }
   });
 
+  it('leave what a heartbeat changes out of every index', async () => {
+    const rows = await floor.db.sql`
+      select indexname from pg_indexes where tablename = 'interactions' and indexdef ~ 'lease_until|updated_at'`;
+    expect([...rows]).toEqual([]);
+  });
+
   it('of views are read with the reader’s rights', async () => {
     const rows = await floor.db.sql`
       select relname from pg_class where relkind = 'v' and relnamespace = 'public'::regnamespace
