@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { CommandDeps } from './cli/command-deps.ts';
 import { failureText } from './cli/failure.ts';
 import { loadProcessConfig } from './config.ts';
@@ -77,6 +77,19 @@ async function createProgram(exit: (status: number) => void): Promise<Command> {
     .action(async (options: Record<string, string>) => {
       const { runChat } = await import('./cli/chat.ts');
       exit(await runChat(options));
+    });
+  program
+    .command('supervise')
+    .description('be the supervisor of a running demo, in this terminal')
+    .addOption(
+      new Option('--as <who>', 'admin, or the supervisor of one channel')
+        .choices(['admin', 'voice', 'chat'])
+        .default('admin'),
+    )
+    .option('--data <folder>', "a running demo's data folder", '.floorwalker')
+    .action(async (options: { as: 'admin' | 'voice' | 'chat'; data: string }) => {
+      const { runSupervise } = await import('./cli/supervise.ts');
+      exit(await runSupervise(options, { input: process.stdin, output: process.stdout }, stopSignal()));
     });
   program
     .command('score')
