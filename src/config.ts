@@ -346,3 +346,8 @@ export function scorerSettings(): Pick<Config, 'llm' | 'scoring'> {
   }
   return { llm: config.llm, scoring: config.scoring };
 }
+
+/** For the demo, which hands the environment on to the processes it starts. */
+export function processEnvironment(): Environment {
+  return process.env;
+}

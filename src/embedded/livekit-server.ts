@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
-import { Child } from './child.ts';
+import { Child, type ChildExit } from './child.ts';
 import { freeTcpPort, freeUdpPort, retryPorts } from './ports.ts';
 import { pollUntil, untilReady } from './ready.ts';
 
@@ -10,7 +10,7 @@ export interface EmbeddedLiveKit {
   readonly apiKey: string;
   readonly apiSecret: string;
   readonly pid: number;
-  readonly exited: Promise<unknown>;
+  readonly exited: Promise<ChildExit>;
   stop(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { FloorwalkerError } from '../errors.ts';
-import { Child } from './child.ts';
+import { Child, type ChildExit } from './child.ts';
 import { freeTcpPort, retryPorts } from './ports.ts';
 import { untilReady } from './ready.ts';
 import {
@@ -24,7 +24,7 @@ export interface EmbeddedPostgres {
   readonly pid: number;
   /** Where the cluster really is: elsewhere than asked when root runs this and the account can't get there. */
   readonly clusterDir: string;
-  readonly exited: Promise<unknown>;
+  readonly exited: Promise<ChildExit>;
   stop(): Promise<void>;
 }
 
@@ -35,6 +35,8 @@ export interface PostgresOptions {
   readonly password: string;
   /** Written into the command line, for example `fsync: 'off'` where nothing needs to survive. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Another free one for each start by default. */
+  readonly port?: number;
   readonly logFile?: string;
   /** `dataDir`, which must exist, is removed when it stops, also when we die without stopping it: for tests. */
   readonly temporary?: boolean;
@@ -191,7 +193,7 @@ async function startServer(
   account: Account | undefined,
   options: PostgresOptions,
 ): Promise<EmbeddedPostgres> {
-  const port = await freeTcpPort();
+  const port = options.port ?? (await freeTcpPort());
   const ready = Promise.withResolvers<void>();
   const child = new Child({
     name: 'PostgreSQL',
