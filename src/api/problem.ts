@@ -38,8 +38,7 @@ function asFloorwalkerError(error: unknown): FloorwalkerError {
  * Facts for the caller, under names that can't be taken for the document's own: a permission's status is
  * `permission_status`. Where and how a query failed is for the log.
  */
-function publicFacts({ code, status, details }: FloorwalkerError): Record<string, unknown> {
-  if (status >= 500) return {};
+function publicFacts({ code, details }: FloorwalkerError): Record<string, unknown> {
   const { status: subjectStatus, what: _what, sqlState: _sqlState, ...facts } = details;
   if (subjectStatus === undefined) return facts;
   return { ...facts, [`${code.split('_')[0]}_status`]: subjectStatus };
@@ -63,7 +62,7 @@ export function problemResponse(context: Context<ApiEnv>, thrown: unknown): Resp
     title: ERROR_CATALOGUE[error.code].title,
     status,
     // What an unexpected failure says of itself is for the log, not for whoever provoked it.
-    detail: error.code === 'internal' ? ERROR_CATALOGUE.internal.title : error.message,
+    detail: status === 500 ? ERROR_CATALOGUE[error.code].title : error.message,
     code: error.code,
     remedy: error.remedy,
     request_id: context.get('requestId'),

@@ -78,7 +78,7 @@ export class ChatOutbox {
 
   #startTimer(): void {
     this.#timer ??= setInterval(() => {
-      this.#flush(({ lastSentMs }) => Date.now() - lastSentMs >= REPEAT_AFTER_MS);
+      this.#flush(({ attempts, lastSentMs }) => attempts > 0 && Date.now() - lastSentMs >= REPEAT_AFTER_MS);
     }, 1_000);
   }
 

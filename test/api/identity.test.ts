@@ -1,10 +1,13 @@
 import { decodeJwt, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { People } from '../../src/api/identity.ts';
+import { createServiceClient, createUserClient } from '../../src/database/client.ts';
 import { generateSupabaseKeys, startSupabase } from '../../src/embedded/supabase.ts';
+import { isFloorwalkerError } from '../../src/errors.ts';
 import { setupDatabase, type TestDatabase } from '../support/database.ts';
 import type { Person } from '../support/fixtures.ts';
 import { setupLiveKit } from '../support/livekit.ts';
-import { apiSettings, startApi, type TestApi } from './support.ts';
+import { apiSettings, eventually, startApi, type TestApi } from './support.ts';
 
 let database: TestDatabase;
 let supabase: Awaited<ReturnType<typeof startSupabase>>;
@@ -127,6 +130,46 @@ describe('an access token', () => {
     );
     expect([name, answer.status, answer.body.code]).toEqual([name, 401, 'unauthenticated']);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+  });
+});
+
+describe('what is remembered of a token', () => {
+  const people = () => {
+    const settings = api.settings.supabase;
+    return new People(createServiceClient(settings), (accessToken) =>
+      createUserClient(settings, accessToken),
+    );
+  };
+
+  it('ends with the token', async () => {
+    const known = people();
+    const shortLived = await token({ expiresIn: Math.floor(Date.now() / 1_000) + 2 });
+    expect((await known.of(shortLived)).id).toBe(person.id);
+    await eventually(
+      'the token is refused',
+      async () => {
+        const failure = await known.of(shortLived).catch((error: unknown) => error);
+        return isFloorwalkerError(failure, 'unauthenticated') || undefined;
+      },
+      6_000,
+    );
+  });
+
+  it('is not a refusal', async () => {
+    const known = people();
+    const business = await database.createBusiness();
+    const { data } = await database.service.auth.admin.createUser({
+      email: `${crypto.randomUUID()}@example.com`,
+      password: 'a long password',
+      email_confirm: true,
+    });
+    const id = data.user?.id ?? '';
+    const newcomer = await token({ subject: id });
+    await expect(known.of(newcomer)).rejects.toMatchObject({ code: 'not_a_member' });
+    await database.sql`
+      insert into users (id, business_id, email, role, name)
+      values (${id}, ${business.id}, ${data.user?.email ?? ''}, 'admin', 'New')`;
+    expect(await known.of(newcomer)).toMatchObject({ id, role: 'admin', businessId: business.id });
   });
 });
 

@@ -141,3 +141,22 @@ describe('every answer', () => {
     expect(headers.get('access-control-allow-origin')).toBeNull();
   });
 });
+
+describe('a failure of ours', () => {
+  it('is told with its request id, and nothing of what the database said', async () => {
+    const { database, api } = floor;
+    const business = await database.createBusiness();
+    const person = await database.createUser({ businessId: business.id });
+    await database.sql`alter table agents rename column version to something_else`;
+    await database.sql`notify pgrst, 'reload schema'`;
+    try {
+      const { status, body } = await api.call('/v1/agents', { token: person.accessToken });
+      expect([status, body.code]).toEqual([500, 'database_error']);
+      expect(body.request_id).toMatch(/^[0-9a-f-]{36}$/);
+      expect(JSON.stringify(body)).not.toMatch(/version|column|42703|PGRST|read/);
+    } finally {
+      await database.sql`alter table agents rename column something_else to version`;
+      await database.sql`notify pgrst, 'reload schema'`;
+    }
+  });
+});

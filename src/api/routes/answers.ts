@@ -15,13 +15,16 @@ const PROBLEMS = {
   415: 'The body is not JSON',
   422: 'Well formed, but not acceptable',
   429: 'A limit is reached; `retry-after` says when to try again',
+  500: 'Something failed on our side; the log has the details under the request id',
   503: 'The database or the media server can not be reached',
 } as const;
 
 type ProblemStatus = keyof typeof PROBLEMS;
 
-/** Entries for a route's `responses`: the problem documents that it may answer with. */
-export function problems<S extends ProblemStatus>(...statuses: S[]): Record<S, ReturnType<typeof problem>> {
-  const entries = statuses.map((status) => [status, problem(PROBLEMS[status])]);
-  return Object.fromEntries(entries) as Record<S, ReturnType<typeof problem>>;
+/** Entries for a route's `responses`: the problem documents that it may answer with; 500 always may. */
+export function problems<S extends ProblemStatus>(
+  ...statuses: S[]
+): Record<S | 500, ReturnType<typeof problem>> {
+  const entries = [...statuses, 500 as const].map((status) => [status, problem(PROBLEMS[status])]);
+  return Object.fromEntries(entries) as Record<S | 500, ReturnType<typeof problem>>;
 }
