@@ -3,9 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createServiceClient, createUserClient } from '../../src/database/client.ts';
+import { readMigrations } from '../../src/database/migrate.ts';
 import { schemaVersion } from '../../src/database/retention.ts';
 import { callFunction } from '../../src/database/rpc.ts';
 import { storable } from '../../src/database/storable.ts';
+import { ERROR_CATALOGUE } from '../../src/errors.ts';
 import { setupDatabase, type TestDatabase } from '../support/database.ts';
 
 let db: TestDatabase;
@@ -77,6 +79,17 @@ describe('calling a database function', () => {
   it('needs a publishable key to act as a person', () => {
     const make = () => createUserClient({ url: db.supabaseUrl, publishableKey: undefined }, 'token');
     expect(make).toThrow(expect.objectContaining({ code: 'config_invalid' }));
+  });
+});
+
+describe('the codes that migrations raise', () => {
+  it('are all in the catalogue', async () => {
+    const migrations = await readMigrations();
+    const codes = migrations.flatMap(({ sql }) =>
+      [...sql.matchAll(/floorwalker\.fail\(\s*'(\w+)'/g)].map(([, code]) => code ?? ''),
+    );
+    expect(codes.length).toBeGreaterThan(30);
+    expect(codes.filter((code) => !Object.hasOwn(ERROR_CATALOGUE, code))).toEqual([]);
   });
 });
 
