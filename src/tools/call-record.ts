@@ -43,7 +43,8 @@ export class CallRecord {
       this.#deps.store.request({
         ...this.#key,
         callId: run.callId,
-        toolName: run.toolName,
+        // A model may make a name up, of any length; the row takes a name.
+        toolName: run.toolName.slice(0, 200) || '(none)',
         toolDescription: definition?.description ?? null,
         arguments: request.arguments,
         argumentsHash: request.argumentsHash,

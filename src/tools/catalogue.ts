@@ -23,6 +23,8 @@ import type {
 } from './types.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Nobody waits for a list that a server announced itself. */
+const REFRESH_TIMEOUT_MS = 30_000;
 
 /**
  * Opens the tools of one interaction. Resolves in any case: a row that can't be read and a server that can't
@@ -58,6 +60,10 @@ class ConnectedCatalogue implements ToolCatalogue {
     this.#secrets = new Secrets(deps.config);
     this.#http = createGuardedFetch({ allowPrivateAddresses: deps.config.allowPrivateAddresses });
     this.#sources = rows.map((row) => this.#source(row));
+  }
+
+  get #connectTimeoutMs(): number {
+    return this.#deps.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   }
 
   get definitions(): ToolDefinition[] {
@@ -208,14 +214,18 @@ class ConnectedCatalogue implements ToolCatalogue {
 
   async #refresh(connection: ServerConnection): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    await this.#list(connection, this.#closing.signal);
+    await this.#list(connection, this.#closing.signal, REFRESH_TIMEOUT_MS);
     this.#rebuild();
   }
 
   /** Asks a server for its tools. Never rejects: the answer is a list or a reason. */
-  async #list(connection: ServerConnection, signal: AbortSignal): Promise<void> {
+  async #list(
+    connection: ServerConnection,
+    signal: AbortSignal,
+    timeoutMs = this.#connectTimeoutMs,
+  ): Promise<void> {
     const startedAtMs = performance.now();
-    const timeout = AbortSignal.timeout(this.#deps.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(timeoutMs);
     const combined = AbortSignal.any([signal, timeout, this.#closing.signal]);
     try {
       const tools = await connection.listTools(combined);

@@ -20,6 +20,8 @@ const MAX_TOOLS = 500;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 const GOODBYE_MS = 500;
+/** A program may need longer to start than a conversation waits for its tools. */
+const CONNECT_LIMIT_MS = 30_000;
 /** The SDK's own request timer stays out of the way: the tool's timeout is the caller's signal. */
 const NO_SDK_TIMEOUT_MS = 2_147_483_000;
 /** Key of the idempotency key in `_meta` of a call, for servers that know it. */
@@ -50,7 +52,8 @@ export class ServerConnection {
   readonly #deps: { log: Log; secrets: Secrets; http: GuardedFetch; onListChanged: () => void };
   readonly #answers = new AnswerStreams(IDEMPOTENCY_META_KEY);
   #client: Promise<Client> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
+  #lastFailure: unknown;
   #failures = 0;
   #notBeforeMs = 0;
 
@@ -121,7 +124,7 @@ export class ServerConnection {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort(unavailable('the conversation has ended'));
     const client = await this.#client?.catch(() => undefined);
     this.#client = undefined;
     const transport = client?.transport;
@@ -133,24 +136,31 @@ export class ServerConnection {
     await client?.close().catch(() => undefined);
   }
 
-  #connected(signal: AbortSignal): Promise<Client> {
-    if (this.#closed) return Promise.reject(unavailable('the conversation has ended'));
+  /** The connection, made if need be. Who gives up waiting does not stop it: it may be there for the next call. */
+  async #connected(signal: AbortSignal): Promise<Client> {
+    if (this.#closing.signal.aborted) throw unavailable('the conversation has ended');
     if (this.#client === undefined) {
-      if (performance.now() < this.#notBeforeMs)
-        return Promise.reject(unavailable('its server can not be reached'));
-      const connecting = this.#connect(signal);
+      if (performance.now() < this.#notBeforeMs) throw this.#lastFailure;
+      const connecting = this.#connect();
       this.#client = connecting;
-      connecting.catch(() => {
-        if (this.#client === connecting) this.#client = undefined;
+      connecting.catch((error: unknown) => {
+        this.#forget(connecting);
+        this.#lastFailure = error;
         this.#failures += 1;
         const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1));
         this.#notBeforeMs = performance.now() + pauseMs * (0.5 + Math.random() / 2);
       });
     }
-    return this.#client;
+    const connecting = this.#client;
+    try {
+      return await untilAborted(connecting, signal);
+    } catch (error) {
+      if (signal.aborted) connecting.then(this.#deps.onListChanged, () => undefined);
+      throw error;
+    }
   }
 
-  async #connect(signal: AbortSignal): Promise<Client> {
+  async #connect(): Promise<Client> {
     const transport = this.#transport();
     const client = new Client({ name: 'floorwalker', version: '0.1.0' }, { capabilities: {} });
     client.onerror = (error) => {
@@ -160,6 +170,7 @@ export class ServerConnection {
       );
     };
     client.setNotificationHandler(ToolListChangedNotificationSchema, () => this.#deps.onListChanged());
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(CONNECT_LIMIT_MS)]);
     try {
       await client.connect(transport, { signal, timeout: NO_SDK_TIMEOUT_MS });
     } catch (error) {
@@ -167,15 +178,22 @@ export class ServerConnection {
       throw error;
     }
     this.#failures = 0;
+    const connected = this.#client;
     client.onclose = () => {
-      this.#client = undefined;
-      if (!this.#closed)
-        this.#deps.log.warn(
-          { server: this.label },
-          'A tool server has ended; it is started or called again when needed',
-        );
+      if (!this.#forget(connected) || this.#closing.signal.aborted) return;
+      this.#deps.log.warn(
+        { server: this.label },
+        'A tool server has ended; it is started or called again when needed',
+      );
     };
     return client;
+  }
+
+  /** True if that was the connection in use. */
+  #forget(connection: Promise<Client> | undefined): boolean {
+    if (this.#client !== connection) return false;
+    this.#client = undefined;
+    return true;
   }
 
   #transport(): Transport {
@@ -199,6 +217,18 @@ export class ServerConnection {
   async #drop(client: Client): Promise<void> {
     this.#client = undefined;
     await client.close().catch(() => undefined);
+  }
+}
+
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -56,6 +56,8 @@ describe('an ungated call', () => {
     ['values that do not fit', 'find_order', '{"order": "seven"}', 'must be integer'],
     ['too much', 'find_order', `{"order": 7, "note": "${'x'.repeat(70_000)}"}`, 'longer than'],
     ['a tool that does not exist', 'delete_everything', '{}', 'no tool of this name'],
+    ['a name without end', 'x'.repeat(5_000), '{}', 'no tool of this name'],
+    ['no name', '', '{}', 'no tool of this name'],
   ])('with %s is refused, recorded, and runs nothing', async (_name, toolName, raw, problem) => {
     const { call, server, rowOf } = await setupLedger(floor);
     const handle = call(toolName, raw);

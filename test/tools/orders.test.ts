@@ -3,7 +3,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { createClient } from '@supabase/supabase-js';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { serveHttp } from '../../tools/orders/http.ts';
 import { EXAMPLE_PHONE, seedShopOrders } from '../../tools/orders/seed.ts';
 import { createOrdersServer } from '../../tools/orders/server.ts';
@@ -15,6 +15,9 @@ import { NOBODY, open, row, run, toolsConfig } from './support.ts';
 const MAIN = fileURLToPath(new URL('../../tools/orders/main.ts', import.meta.url));
 const CALLER = { ...NOBODY, phoneNumber: EXAMPLE_PHONE, phoneSource: 'sip' as const };
 const STRANGER = { ...CALLER, phoneNumber: '+12025550199' };
+
+// Each test has a shop and a server process of its own.
+vi.setConfig({ testTimeout: 60_000 });
 
 let database: TestDatabase;
 let counter = 0;

@@ -83,7 +83,13 @@ export function createShopServer(behaviour: Behaviour): Server {
     { name: 'fixture', version: '1' },
     { capabilities: { tools: { listChanged: true } } },
   );
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: described(behaviour) }) as never);
+  server.setRequestHandler(ListToolsRequestSchema, ({ params }) => {
+    const tools = described(behaviour);
+    if (behaviour.mode !== 'pages') return { tools } as never;
+    const page = Number(params?.cursor ?? 0);
+    const nextCursor = page + 1 < tools.length ? { nextCursor: String(page + 1) } : {};
+    return { tools: tools.slice(page, page + 1), ...nextCursor } as never;
+  });
   // Past the SDK's server, which would mend or refuse the wrong results that this one is for.
   Protocol.prototype.setRequestHandler.call(server, CallToolRequestSchema, async ({ params }, extra) => {
     behaviour.calls.push({ name: params.name, args: params.arguments, meta: params._meta });
