@@ -8,19 +8,23 @@ const PATIENCE_MS = 10_000;
 const TURN_WITHIN_MS = 60_000;
 const MOST_TURNS = 10;
 
+export interface CustomerScene {
+  readonly channel: 'chat' | 'voice';
+  /** What the customer begins with. */
+  readonly opening: string;
+  /** The same in the fewest words, for when they were not understood. */
+  readonly request: string;
+}
+
 /** A customer who wants a refund, answers what they are asked, and says goodbye. Works with any model. */
 export class RehearsedCustomer {
   readonly #customer: Customer;
   readonly #watch: InteractionWatch;
-  readonly #scene: { readonly channel: 'chat' | 'voice'; readonly opening: string };
+  readonly #scene: CustomerScene;
   #gavePhone = false;
   #saidGoodbye = false;
 
-  constructor(
-    customer: Customer,
-    watch: InteractionWatch,
-    scene: { readonly channel: 'chat' | 'voice'; readonly opening: string },
-  ) {
+  constructor(customer: Customer, watch: InteractionWatch, scene: CustomerScene) {
     this.#customer = customer;
     this.#watch = watch;
     this.#scene = scene;
@@ -89,7 +93,9 @@ export class RehearsedCustomer {
       this.#gavePhone = true;
       return `My number is ${EXAMPLE_PHONE}.`;
     }
-    return 'Yes, please.';
+    if (/shall i|should i|want me to|like me to|go ahead|confirm|correct\?|right\?/i.test(heard))
+      return 'Yes, please.';
+    return this.#scene.request;
   }
 
   /** Resolves with the moment at which it was said. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EXAMPLE_PHONE } from '../../../tools/orders/seed.ts';
 import { createServiceClient, type Database } from '../../database/client.ts';
 import { type Customer, joinAsCustomer } from '../../embedded/rehearsal/caller/caller.ts';
-import { RehearsedCustomer } from './customer.ts';
+import { type CustomerScene, RehearsedCustomer } from './customer.ts';
 import type { Seeded } from './seed.ts';
 import { RehearsedSupervisor } from './supervisor.ts';
 import { InteractionWatch, type Print } from './watch.ts';
@@ -17,11 +17,9 @@ export interface RehearsalDeps {
   readonly print: (line: string) => void;
 }
 
-interface Scene {
-  readonly channel: 'chat' | 'voice';
+interface Scene extends CustomerScene {
   readonly orderNumber: number;
   readonly title: string;
-  readonly opening: string;
   readonly note: string;
 }
 
@@ -31,6 +29,7 @@ const SCENES: readonly Scene[] = [
     orderNumber: 1042,
     title: 'a chat: a pen arrived broken, and the customer wants the money back',
     opening: 'Hello, the pen of my order 1042 arrived broken. I would like a refund, please.',
+    request: 'I would like a refund for order 1042.',
     note: 'Broken on arrival.',
   },
   {
@@ -38,6 +37,7 @@ const SCENES: readonly Scene[] = [
     orderNumber: 1051,
     title: 'a voice call: the wrong pencil case came',
     opening: 'I would like a refund for order 1051.',
+    request: 'I would like a refund for order 1051.',
     note: 'Wrong item sent.',
   },
 ];
@@ -128,8 +128,9 @@ async function supervise(
   const supervisor = await RehearsedSupervisor.signIn({ ...deps, ...person });
   await watch.until(() => watch.permissions.size > 0, 'a request for permission', 120_000);
   // Holding words are part of what is shown: nobody decides before the customer has heard them.
-  const holding = watch.messages.length;
-  await watch.until(() => watch.messages.length > holding, 'the holding words', 15_000).catch(() => {});
+  await watch
+    .until(() => watch.messages.at(-1)?.role === 'agent', 'the holding words', 8_000)
+    .catch(() => {});
   const [permissionId] = await supervisor.pending(interactionId);
   if (!permissionId) throw new Error('the API does not list the request for its supervisor');
   print('supervisor', `${person.email} sees the request and allows it`);

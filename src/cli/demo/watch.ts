@@ -145,10 +145,16 @@ export class InteractionWatch {
       of('interaction_archives', Object.keys(archiveSchema.shape).join()),
     ]);
     for (const message of z.array(messageSchema).parse(messages.data)) this.#take(message);
-    for (const call of z.array(callSchema).parse(calls.data)) this.#takeCall(call);
-    this.#takePaused(z.array(interactionSchema).parse(interaction.data)[0]);
+    const current = z.array(callSchema).parse(calls.data);
+    const now = z.array(interactionSchema).parse(interaction.data)[0];
+    // In the order in which they cause one another: several may have happened since the last look.
+    for (const call of current) this.#takeRequest(call);
+    if (now?.paused) this.#takePaused(true);
     for (const permission of z.array(permissionSchema).parse(permissions.data))
       this.#takePermission(permission);
+    if (now && !now.paused) this.#takePaused(false);
+    for (const call of current) this.#takeCall(call);
+    if (now) this.#takeStatus(now);
     for (const metric of z.array(metricSchema).parse(metrics.data)) this.#takeMetric(metric);
     this.archive = z.array(archiveSchema).parse(archives.data)[0] ?? this.archive;
   }
@@ -159,39 +165,37 @@ export class InteractionWatch {
     this.#print(role, `"${short(content)}"`);
   }
 
+  #takeRequest(call: Call): void {
+    if (this.calls.has(call.call_id)) return;
+    const what = `${call.tool_name}(${short(JSON.stringify(call.arguments), 80)})`;
+    this.#print('tool', `${what} requested${call.requires_permission ? '; it needs permission' : ''}`);
+  }
+
   #takeCall(call: Call): void {
     const before = this.calls.get(call.call_id)?.state;
     this.calls.set(call.call_id, call);
     if (before === call.state) return;
     this.callsChangedAt = Date.now();
-    const what = `${call.tool_name}(${short(JSON.stringify(call.arguments), 80)})`;
-    if (before === undefined) {
-      this.#print('tool', `${what} requested${call.requires_permission ? '; it needs permission' : ''}`);
-    }
+    const output = short(call.output ?? '', 120);
     if (call.state === 'succeeded') {
-      this.#print(
-        'tool ran',
-        `${call.tool_name} in ${call.duration_ms ?? '?'} ms: ${short(call.output ?? '', 120)}`,
-      );
+      this.#print('tool ran', `${call.tool_name} in ${call.duration_ms ?? '?'} ms: ${output}`);
     } else if (['failed', 'refused', 'unknown'].includes(call.state)) {
-      this.#print('tool', `${call.tool_name} ${call.state}: ${short(call.output ?? '', 120)}`);
+      this.#print('tool', `${call.tool_name} ${call.state}: ${output}`);
     }
   }
 
-  #takePaused(interaction: z.output<typeof interactionSchema> | undefined): void {
-    if (!interaction) return;
-    if (interaction.paused !== this.#paused) {
-      this.#paused = interaction.paused;
-      this.wasPaused ||= interaction.paused;
-      this.#print(
-        interaction.paused ? 'paused' : 'goes on',
-        interaction.paused ? 'the customer is told why they wait' : 'nothing waits for a decision any more',
-      );
-    }
-    if (interaction.status !== this.status) {
-      this.status = interaction.status;
-      if (interaction.end_reason !== null) this.#print('ended', `${this.status}: ${interaction.end_reason}`);
-    }
+  #takePaused(paused: boolean): void {
+    if (paused === this.#paused) return;
+    this.#paused = paused;
+    this.wasPaused ||= paused;
+    if (paused) this.#print('paused', 'the customer is told why they wait');
+    else this.#print('goes on', 'nothing waits for a decision any more');
+  }
+
+  #takeStatus({ status, end_reason }: z.output<typeof interactionSchema>): void {
+    if (status === this.status) return;
+    this.status = status;
+    if (end_reason !== null) this.#print('ended', `${status}: ${end_reason}`);
   }
 
   #takePermission(permission: Permission): void {
