@@ -1,7 +1,7 @@
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
-import { claimInteraction, createInteraction } from '../database/interactions.ts';
+import { claimInteraction, completeInteraction, createInteraction } from '../database/interactions.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Claims } from './worker.ts';
@@ -9,7 +9,9 @@ import type { Claims } from './worker.ts';
 /**
  * A job's process may have to be started first; its own heartbeats then shorten the lease to the usual one.
  */
-const FIRST_LEASE_SECONDS = 30;
+const FIRST_LEASE_SECONDS = 45;
+/** An interaction is carried on this often; a longer call with many deployments is rarer than one that kills. */
+const MOST_CLAIMS = 8;
 
 export function createClaims(db: Database, config: Config, log: Log): Claims {
   const rooms = new RoomServiceClient(
@@ -24,7 +26,21 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
         workerId,
         leaseSeconds: FIRST_LEASE_SECONDS,
       });
-      return claim.claimed ? { generation: claim.generation } : { refused: claim.reason };
+      if (!claim.claimed) return { refused: claim.reason };
+      const { generation } = claim;
+      if (claim.interaction.claim_attempts <= MOST_CLAIMS) return { generation };
+      // One that has ended every worker that took it would end the next one too.
+      await completeInteraction(db, {
+        interactionId,
+        generation,
+        status: 'failed',
+        endReason: 'recovery_failed',
+      });
+      log.error(
+        { interaction: interactionId, claims: MOST_CLAIMS },
+        'interaction given up: no worker could carry it',
+      );
+      return { refused: 'recovery_failed' };
     },
 
     async createFor(agentId, room, phoneNumber) {

@@ -47,7 +47,9 @@ export async function createMedia(claim: Claim, room: Room, services: SessionSer
   );
   const model = createLlm(config.llm, settings.model);
   const voiceCall = claim.channel === 'voice';
-  const speech = voiceCall ? createSpeech(config.speech, settings.voice, claim.agent.language) : undefined;
+  const speech = voiceCall
+    ? createSpeech(config.speech, settings.voice, claim.agent.language, log)
+    : undefined;
   const session = new LinkedSession({
     llm: model,
     vad: voiceCall ? await services.loadVad() : null,

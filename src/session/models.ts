@@ -3,6 +3,8 @@ import * as deepgram from '@livekit/agents-plugin-deepgram';
 import * as openai from '@livekit/agents-plugin-openai';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import { WatchedRecognition } from './watched-recognition.ts';
 
 /** `agents.model_settings`. */
 export const modelSettingsSchema = z.looseObject({
@@ -60,14 +62,19 @@ export function createSpeech(
   config: Config['speech'],
   settings: VoiceSettings,
   language: string,
+  log: Log,
 ): SpeechParts {
   return {
-    stt: new deepgram.STT({
-      model: settings.stt_model,
-      language,
-      ...(config.deepgramApiKey ? { apiKey: config.deepgramApiKey } : {}),
-      ...(config.deepgramBaseUrl ? { baseUrl: config.deepgramBaseUrl.replace(/^http/, 'ws') } : {}),
-    }),
+    // The plugin never reconnects a recognition stream that was cut; the caller would not be heard any more.
+    stt: new WatchedRecognition(
+      new deepgram.STT({
+        model: settings.stt_model,
+        language,
+        ...(config.deepgramApiKey ? { apiKey: config.deepgramApiKey } : {}),
+        ...(config.deepgramBaseUrl ? { baseUrl: config.deepgramBaseUrl.replace(/^http/, 'ws') } : {}),
+      }),
+      { log },
+    ),
     tts: new openai.TTS({
       model: settings.tts_model,
       voice: settings.voice as openai.TTSVoices,

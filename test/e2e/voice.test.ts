@@ -10,7 +10,8 @@ let stack: Stack;
 beforeAll(async () => {
   speech = await setupSpeech();
   model = await setupModel((request) => {
-    if (/story/.test(request.lastUser)) return `${'This is a long story about a ship that never came home. '.repeat(8)}`;
+    if (/story/.test(request.lastUser))
+      return `${'This is a long story about a ship that never came home. '.repeat(8)}`;
     return `You said: ${request.lastUser}`;
   });
   model.background(wantsJson, () => ({ text: '{}' }));

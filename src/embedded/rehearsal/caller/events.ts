@@ -15,6 +15,11 @@ export const callerEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('textEnd'), at, id: z.string() }),
   z.object({ type: z.literal('transcript'), at, text: z.string(), final: z.boolean() }),
   z.object({ type: z.literal('ack'), at, id: z.string() }),
+  z.object({
+    type: z.literal('history'),
+    at,
+    items: z.array(z.object({ id: z.string(), role: z.string(), text: z.string() })),
+  }),
   z.object({ type: z.literal('agentJoined'), at, identity: z.string() }),
   z.object({ type: z.literal('agentLeft'), at, identity: z.string() }),
   z.object({ type: z.literal('agentTrack'), at, identity: z.string() }),

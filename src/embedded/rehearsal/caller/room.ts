@@ -8,11 +8,13 @@ import {
   type TextStreamReader,
   TrackKind,
 } from '@livekit/rtc-node';
+import { z } from 'zod';
 import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT } from '../../../domain/identities.ts';
 import type { CallerEvent } from './events.ts';
 import { Microphone, type Spoken } from './microphone.ts';
 
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
+const TOPIC_HISTORY = 'floorwalker.history';
 const HEARING_RATE = 16_000;
 
 export interface CustomerOptions {
@@ -63,6 +65,14 @@ export class CustomerRoom {
       if (!this.#isAgent(identity) || id === '') return;
       this.#unacknowledged.delete(id);
       this.#emit({ type: 'ack', at: Date.now(), id });
+    });
+    room.registerTextStreamHandler(TOPIC_HISTORY, async (reader, { identity }) => {
+      const text = await reader.readAll().catch(() => '[]');
+      if (!this.#isAgent(identity)) return;
+      const items = z
+        .array(z.object({ id: z.string(), role: z.string(), text: z.string() }))
+        .parse(JSON.parse(text));
+      this.#emit({ type: 'history', at: Date.now(), items });
     });
     room.on(RoomEvent.ParticipantConnected, ({ identity }) => this.#agentAppeared(identity));
     room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => {

@@ -17,6 +17,8 @@ export class CallerView {
   /** What speech recognition made of the customer's own words. */
   readonly transcripts: { readonly at: number; readonly text: string; readonly final: boolean }[] = [];
   readonly acknowledged = new Set<string>();
+  /** What was said before this customer (re)joined. */
+  history: { readonly id: string; readonly role: string; readonly text: string }[] = [];
   /** Agents in the room now, oldest first. */
   readonly agents: string[] = [];
   /** Every agent that was ever seen. */
@@ -52,6 +54,9 @@ export class CallerView {
         return;
       case 'ack':
         this.acknowledged.add(event.id);
+        return;
+      case 'history':
+        this.history = event.items;
         return;
       case 'agentJoined':
         if (!this.agents.includes(event.identity)) this.agents.push(event.identity);
