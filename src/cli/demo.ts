@@ -155,8 +155,11 @@ The demo stays up. In a second terminal, in this folder:
   npx floorwalker chat${data}
 
 and you are a customer of ${chat}. Ask for a refund of order 1051, your number being +1 202 555 0142. The refund
-waits for a supervisor, who sees and decides it through the API; addresses, keys and passwords are in
-${this.#folder.path}/demo.json. API: ${this.#services?.apiUrl}/openapi.json
+waits for a supervisor; in a third terminal that is you:
+
+  npx floorwalker supervise${data}
+
+Addresses, keys and passwords are in ${this.#folder.path}/demo.json. API: ${this.#services?.apiUrl}/openapi.json
 
 Ctrl-C stops everything.
 `);

@@ -1,4 +1,6 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registerAgentsCommand } from '../../src/cli/agents.ts';
 import type { Finding } from '../../src/cli/doctor/check.ts';
 import { registerDoctorCommand } from '../../src/cli/doctor.ts';
 import { type RehearsalServer, startRehearsal } from '../../src/embedded/rehearsal/server.ts';
@@ -6,6 +8,7 @@ import { setupDatabase, type TestDatabase } from '../support/database.ts';
 import { setupLiveKit, type TestLiveKit } from '../support/livekit.ts';
 import { runCommand } from './run-command.ts';
 
+const ROOT = new URL('../../', import.meta.url);
 const KEY = 'rehearsal-key';
 let db: TestDatabase;
 let livekit: TestLiveKit;
@@ -199,6 +202,32 @@ describe('doctor', () => {
     const warnings = of(findings, subject).filter(({ status }) => status === 'warn');
     expect(warnings.map(({ message }) => message).join('\n')).toMatch(
       /no \{\{nobody\}\}[\s\S]*words are English[\s\S]*no web page may start/,
+    );
+  });
+
+  it('reaches every tool of the shipped agents on the shipped shop', async () => {
+    const business = await db.createBusiness();
+    for (const supervisorType of ['chat', 'voice'] as const) {
+      await db.createUser({ businessId: business.id, supervisorType });
+    }
+    const agents = fileURLToPath(new URL('agents', ROOT));
+    const args = ['agents', 'apply', agents, '--business', business.slug];
+    expect((await runCommand(registerAgentsCommand, goodEnv(), args)).error).toBeUndefined();
+
+    const orders = {
+      command: process.execPath,
+      args: [fileURLToPath(new URL('tools/orders/main.ts', ROOT))],
+      env: {
+        ORDERS_SUPABASE_URL: db.supabaseUrl,
+        ORDERS_SUPABASE_KEY: db.secretKey,
+        ORDERS_BUSINESS_ID: business.id,
+      },
+    };
+    const { findings } = await doctor({ ...goodEnv(), TOOL_SERVERS: JSON.stringify({ orders }) });
+    const own = findings.filter(({ subject }) => subject.startsWith(`${business.slug}/`));
+    expect(own.filter(({ status }) => status === 'fail')).toEqual([]);
+    expect(own.map(({ subject }) => subject)).toEqual(
+      expect.arrayContaining([`${business.slug}/chat-support`, `${business.slug}/voice-support`]),
     );
   });
 });
