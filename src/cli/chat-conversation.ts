@@ -4,8 +4,8 @@ import { ApiRefusal, type ChatApi, type Created } from './chat-api.ts';
 import { ChatConnection } from './chat-connection.ts';
 import { ChatTerminal, type Streams } from './chat-terminal.ts';
 
-/** A piped script's next line waits until the agent has been quiet for this long. */
-const QUIET_MS = 700;
+/** A piped script's next line waits until the agent has been quiet for longer than its filler words take to come. */
+const QUIET_MS = 2_000;
 /** A piped script that is over stays for the rest of the conversation, but not for ever in silence. */
 const SILENCE_AFTER_SCRIPT_MS = 60_000;
 

@@ -224,6 +224,8 @@ describe('a decision', () => {
     const call = await ask();
     const byColleague = await decide(call.permissionId, { decision: 'allowed' }, colleague);
     expect([byColleague.status, byColleague.body.code]).toEqual([403, 'not_allowed_to_decide']);
+    const edited = await decide(call.permissionId, { decision: 'allowed', arguments: {} }, colleague);
+    expect([edited.status, edited.body.code]).toEqual([404, 'permission_not_found']);
     const byStranger = await decide(call.permissionId, { decision: 'allowed' }, stranger);
     expect([byStranger.status, byStranger.body.code]).toEqual([404, 'permission_not_found']);
     const ofNothing = await decide(crypto.randomUUID(), { decision: 'allowed' });

@@ -74,24 +74,34 @@ const decide = createRoute({
   },
 });
 
-type Permission = z.output<typeof permissionSchema>;
+interface EditedCall {
+  readonly arguments: Record<string, unknown>;
+  readonly argumentsHash: string;
+}
 
-/** The hash that binds edited arguments to this call of this tool, see canonical-hash.ts. */
+/**
+ * Checks edited arguments and binds them to this call of this tool, see canonical-hash.ts.
+ *
+ * @throws FloorwalkerError `permission_not_found`, `arguments_invalid`
+ */
 async function bindEdited(
   checks: EditedArguments,
   { db, businessId }: Person,
-  permission: Permission,
-  agentId: string,
+  permissionId: string,
   edited: Record<string, unknown>,
-): Promise<string> {
+): Promise<EditedCall> {
+  const permission = await findPermission(db, permissionId);
+  // Never decided without its edits: what is out of sight now may have come into sight a moment later.
+  if (permission === undefined) throw new FloorwalkerError('permission_not_found');
   const { interaction_id: interactionId, call_id: callId, tool_name: toolName } = permission;
-  if (callId === null) throw new FloorwalkerError('arguments_invalid', 'This call can not be edited.');
-  const [schema, definitionHash] = await Promise.all([
-    findStoredSchema(db, agentId, toolName),
+  const [place, definitionHash] = await Promise.all([
+    findPlace(db, interactionId),
     findDefinitionHash(db, interactionId, callId),
   ]);
+  const schema = place && (await findStoredSchema(db, place.agent_id, toolName));
   if (schema !== undefined) checks.check(schema, edited);
-  return hashToolCall({ businessId, interactionId, callId, toolName, definitionHash, arguments: edited });
+  const call = { businessId, interactionId, callId, toolName, definitionHash, arguments: edited };
+  return { arguments: edited, argumentsHash: hashToolCall(call) };
 }
 
 export function addPermissionRoutes(api: Api, parts: ApiParts, person: MiddlewareHandler<ApiEnv>): void {
@@ -110,28 +120,20 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
     // What is hashed must be what the database will hold.
     const edited = given && (storable(given) as Record<string, unknown>);
     const approver = context.get('person');
-
-    const permission = await findPermission(approver.db, id);
-    const place = permission && (await findPlace(approver.db, permission.interaction_id));
-    if (permission === undefined || place === undefined) {
-      // Out of this person's sight: the database says whether as "not there" or as "not yours to decide".
-      await decidePermission(approver.db, { permissionId: id, decision });
-      throw new FloorwalkerError('permission_not_found');
-    }
-    const interactionId = permission.interaction_id;
-    const argumentsHash = edited && (await bindEdited(checks, approver, permission, place.agent_id, edited));
-
+    const bound = edited && (await bindEdited(checks, approver, id, edited));
     const decided = await decidePermission(approver.db, {
       permissionId: id,
       decision,
       note: note ?? null,
-      arguments: edited ?? null,
-      argumentsHash: argumentsHash ?? null,
+      ...bound,
     });
+
+    const interactionId = decided.interaction_id;
+    const place = await findPlace(approver.db, interactionId);
     const log = context.get('log').child({ interactionId, permissionId: id });
-    if (place.room !== null) parts.doorbell.ring(place.room, interactionId, log);
+    if (place) parts.doorbell.ring(place.room, interactionId, log);
     parts.metrics.decisions.inc({ decision });
-    log.info({ decision, edited: edited !== undefined }, 'permission decided');
+    log.info({ decision, edited: bound !== undefined }, 'permission decided');
     return context.json(permissionSchema.parse(decided), 200);
   });
 }
