@@ -20,6 +20,7 @@ export function readBank(
   folder: URL,
   reactionFiles: readonly string[],
   openingFiles: readonly string[],
+  agentFiles: readonly string[],
 ): LineBank {
   const read = (name: string) =>
     readFileSync(new URL(name, folder), 'utf8')
@@ -33,7 +34,7 @@ export function readBank(
   const agents = new Map<string, string[]>();
   const reactions = new Map<string, Line[]>();
   let section = '';
-  for (const line of read('lines-agent.txt')) {
+  for (const line of agentFiles.flatMap(read)) {
     if (line.startsWith('== ')) section = line.slice(3);
     else agents.set(section, [...(agents.get(section) ?? []), line]);
   }
@@ -177,6 +178,7 @@ export function asPlainSpeech(
   return {
     ...conversation,
     id: `${conversation.id}/${suffix}`,
+    written: conversation.turns.map(({ text }) => text),
     turns: conversation.turns.map(({ role, text }) => {
       const plain = text
         .toLowerCase()

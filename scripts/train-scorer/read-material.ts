@@ -8,6 +8,8 @@ export interface LabelledConversation {
   turns: Turn[];
   /** One per customer turn. */
   labels: TurnScore[];
+  /** The turns' texts as they were written, where `turns` has them changed. */
+  written?: string[];
 }
 
 const SENTIMENT_SIGNS: Record<string, Sentiment> = { '+': 'good', '=': 'neutral', '-': 'critical' };

@@ -4,6 +4,8 @@ import type { Random } from './random.ts';
 
 export interface LinearSample {
   features: Features;
+  /** The lines as they were written: a feature counts once for each, however often a line is used. */
+  source: { customer: string; agent: string };
   /** Class of the softmax over the first three outputs; -1 where there is none. */
   label: number;
   /** Target of the last output. */
@@ -20,17 +22,17 @@ export interface LinearOptions {
   minimumCount: number;
 }
 
-/** Softmax and squared loss together, by AdaGrad with L2; sparse, in one pass over the samples per epoch. */
+/**
+ * Softmax and squared loss together, by plain gradient descent with L2. Not AdaGrad or Adam: both let words that
+ * occur once or twice learn fastest, and such words are what must not be learnt by heart.
+ */
 export function trainLinear(
   samples: readonly LinearSample[],
   options: LinearOptions,
   random: Random,
 ): PackedLinear {
   const { outputs } = options;
-  const counts = new Map<string, number>();
-  for (const { features } of samples)
-    for (const name of features.keys()) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const names = [...counts].filter(([, times]) => times >= options.minimumCount).map(([name]) => name);
+  const names = frequentNames(samples, options.minimumCount);
   const index = new Map(names.map((name, at) => [name, at]));
   const rows = samples.map(({ features, label, value, weight }) => {
     const at: number[] = [];
@@ -44,15 +46,14 @@ export function trainLinear(
     return { at: Int32Array.from(at), by: Float32Array.from(by), label, value, weight };
   });
   const weights = new Float64Array(names.length * outputs);
-  const squares = new Float64Array(names.length * outputs).fill(0.1);
   const bias = new Float64Array(outputs);
-  const biasSquares = new Float64Array(outputs).fill(1);
   bias[outputs - 1] =
     rows.reduce((sum, row) => sum + row.value * row.weight, 0) /
     rows.reduce((sum, row) => sum + row.weight, 0);
   const sums = new Float64Array(outputs);
   const slope = new Float64Array(outputs);
   for (let epoch = 0; epoch < options.epochs; epoch += 1) {
+    const rate = options.rate * (1 - (0.9 * epoch) / options.epochs);
     for (const row of random.shuffle(rows)) {
       sums.set(bias);
       for (let i = 0; i < row.at.length; i += 1) {
@@ -70,29 +71,34 @@ export function trainLinear(
         }
       }
       const last = outputs - 1;
-      // The value runs over one unit where logits run over several: weighted up so that both learn at one rate.
-      slope[last] = ((sums[last] as number) - row.value) * 2 * row.weight;
+      slope[last] = ((sums[last] as number) - row.value) * 0.5 * row.weight;
       for (let i = 0; i < row.at.length; i += 1) {
         const base = (row.at[i] as number) * outputs;
         for (let o = 0; o < outputs; o += 1) {
-          const g =
-            (slope[o] as number) * (row.by[i] as number) +
-            options.decay * row.weight * (weights[base + o] as number);
-          squares[base + o] = (squares[base + o] as number) + g * g;
-          const scale = o === last ? 0.25 : 1;
-          weights[base + o] =
-            (weights[base + o] as number) -
-            (scale * options.rate * g) / Math.sqrt(squares[base + o] as number);
+          const pull = options.decay * row.weight * (weights[base + o] as number);
+          const gradient = (slope[o] as number) * (row.by[i] as number) + pull;
+          weights[base + o] = (weights[base + o] as number) - rate * gradient;
         }
       }
-      for (let o = 0; o < outputs; o += 1) {
-        const g = slope[o] as number;
-        biasSquares[o] = (biasSquares[o] as number) + g * g;
-        bias[o] = (bias[o] as number) - (0.5 * options.rate * g) / Math.sqrt(biasSquares[o] as number);
-      }
+      for (let o = 0; o < outputs; o += 1) bias[o] = (bias[o] as number) - 0.5 * rate * (slope[o] as number);
     }
   }
   return pack(names, weights, bias, outputs);
+}
+
+function frequentNames(samples: readonly LinearSample[], minimumCount: number): string[] {
+  const lines = new Map<string, Set<string>>();
+  for (const { features, source } of samples) {
+    for (const name of features.keys()) {
+      let seen = lines.get(name);
+      if (!seen) {
+        seen = new Set();
+        lines.set(name, seen);
+      }
+      if (seen.size < minimumCount) seen.add(name.startsWith('A.') ? source.agent : source.customer);
+    }
+  }
+  return [...lines].filter(([, seen]) => seen.size >= minimumCount).map(([name]) => name);
 }
 
 /** To signed bytes; names whose weights all round to nothing are left out. */

@@ -32,6 +32,9 @@ const PRODUCT = new RegExp(
 
 const ORDER_NAMED =
   /\b(?:orders?|order (?:number|no|id|ref|reference))\s*(?:number|no|id|ref|reference)?[\s.:]*(?:is|was|its)?\s*[#:]?\s*([a-z]{0,4}-?\d[\d-]{2,9})\b/i;
+/** "my order ... it is number 8812": the number stands apart, and is neither a sum nor a time. */
+const ORDER_APART =
+  /\border\b[^.!?]{0,40}?\b(?:number|no|is|its|it's)\s+(?:number\s+)?#?([a-z]{0,4}-?\d[\d-]{2,9})\b(?!\s*(?:euros?|dollars?|pounds?|quid|bucks|days|hours|minutes|%))/i;
 const ORDER_HASH = /#\s?([a-z]{0,3}-?\d{3,10})\b/i;
 const ASKS_ORDER = /order (number|no|id|reference)|which order|number of (the|your) order/;
 const AMOUNT_SIGN = /([$€£])\s?(\d{1,3}(?:[.,\s]?\d{3})*(?:[.,]\d{1,2})?)/;
@@ -68,7 +71,8 @@ export function withoutPersonalData(text: string): string {
 /** A number that is named as an order's, or that answers the question for one; spoken digits count. */
 function findOrder(text: string, before: string | undefined): string | undefined {
   const spoken = joinSpokenDigits(text);
-  const named = ORDER_NAMED.exec(spoken)?.[1] ?? ORDER_HASH.exec(spoken)?.[1];
+  const named =
+    ORDER_NAMED.exec(spoken)?.[1] ?? ORDER_APART.exec(spoken)?.[1] ?? ORDER_HASH.exec(spoken)?.[1];
   if (named) return named.toUpperCase().replace(/-$/, '');
   if (before === undefined || !ASKS_ORDER.test(before.toLowerCase())) return undefined;
   return /\b([a-z]{0,4}-?\d[\d-]{2,9})\b/i.exec(spoken)?.[1]?.toUpperCase();
