@@ -207,7 +207,7 @@ export class DemoServices {
     return startNodeChild({
       name: 'rehearsal servers',
       script: new URL('src/embedded/rehearsal/main.ts', ROOT),
-      args: ['--port', String(this.#ports.rehearsal), '--key', secrets.rehearsalKey],
+      args: ['--port', String(this.#ports.rehearsal), `--key=${secrets.rehearsalKey}`],
       env: this.#plain(),
       logFile: folder.logFile('rehearsal'),
       ready: (lines) => lines.line(/^\{"url":/),
