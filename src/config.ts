@@ -137,6 +137,7 @@ const serverSchema = z.strictObject({
   args: z.array(z.string()).default([]),
   env: z.record(z.string(), z.string()).default({}),
   cwd: z.string().optional(),
+  runAs: z.strictObject({ uid: z.int().positive(), gid: z.int().positive() }).optional(),
 });
 const serversSchema = z.record(z.string().regex(/^[a-zA-Z0-9_-]+$/), serverSchema);
 
@@ -173,7 +174,13 @@ function readLiveKit(read: Reader) {
       'Make a key of your own on that server.',
     );
   }
-  return { url, apiKey, apiSecret };
+  const publicUrl = read.url(
+    ['LIVEKIT_PUBLIC_URL'],
+    ['ws:', 'wss:'],
+    'Unset it when customers reach LiveKit under LIVEKIT_URL.',
+    false,
+  );
+  return { url, apiKey, apiSecret, publicUrl };
 }
 
 function readSupabase(read: Reader) {
@@ -241,6 +248,13 @@ function readApi(read: Reader) {
     host: read.raw('HOST') ?? '0.0.0.0',
     port: port('PORT', 8080),
     metricsPort: port('METRICS_PORT', 9090),
+    /** Address of this API as browsers see it; its own pages are an allowed origin. */
+    publicUrl: read.url(
+      ['PUBLIC_URL'],
+      ['http:', 'https:'],
+      'Unset it when browsers use HOST and PORT.',
+      false,
+    ),
     /** Addresses or CIDR ranges of proxies whose X-Forwarded-For counts; none by default. */
     trustedProxies: proxies,
     limits: {

@@ -2,7 +2,8 @@ import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import { type ClaimableInteraction, claimableInteractions, reapUnjoined } from '../database/leases.ts';
-import { expirePermissions } from '../database/permissions.ts';
+import { escalateRequests, expirePermissions } from '../database/permissions.ts';
+import { applyRetention } from '../database/retention.ts';
 import { AGENT_NAME, customerIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
@@ -18,6 +19,9 @@ const ROUND_MS = 1_000;
 /** A dispatch that was made has this long to become a claim before it is made again. */
 const PATIENCE_MS = 5_000;
 const HOUSEKEEPING_ROUNDS = 5;
+/** About every ten minutes; a batch at a time, so that it never holds up anything else. */
+const RETENTION_ROUNDS = 600;
+const RETENTION_BATCH = 200;
 
 /**
  * LiveKit tries a dispatch once and forgets it: with no worker free, or when a worker dies, nobody comes.
@@ -111,6 +115,8 @@ export class Dispatcher {
   async #keepHouse(): Promise<void> {
     const { db, config, log } = this.#deps;
     await expirePermissions(db);
+    await escalateRequests(db, { afterSeconds: config.figures.escalationMs / 1000 });
+    if (this.#round % RETENTION_ROUNDS === 0) await applyRetention(db, { limit: RETENTION_BATCH });
     const present = await this.#customersWaiting();
     const reaped = await reapUnjoined(db, { afterSeconds: config.figures.joinTimeoutMs / 1000, present });
     if (reaped.length > 0)

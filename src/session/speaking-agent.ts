@@ -97,7 +97,8 @@ export class SpeakingAgent extends voice.Agent {
       const progress = { began: false };
       try {
         for await (const chunk of this.#ask(speculative)) {
-          progress.began = true;
+          // Usage alone is no answer.
+          if (typeof chunk === 'string' || chunk.delta) progress.began = true;
           yield chunk;
         }
         if (progress.began) return;

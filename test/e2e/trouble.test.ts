@@ -127,9 +127,9 @@ test.for(['say nothing', 'too many requests', 'broken', 'hang'])(
     await customer.waitForText('Heard: are you there');
     const failures = await waitUntil(async () => {
       const found = await steps(created.interaction_id, 'model_failure');
-      return found.length > 0 ? found : undefined;
+      return found.some((step) => step.output.final) ? found : undefined;
     });
-    expect(failures.at(-1)?.output).toMatchObject({ final: true });
+    expect(failures.length).toBeGreaterThan(1);
   },
 );
 
@@ -146,15 +146,17 @@ test('broken, imitating and unreachable tool rows: a trace step each, and the re
   await customer.waitForText(/Result: .*ref-/);
   const request = model.turns.find((turn) => turn.lastUser === 'look up');
   expect(request?.toolNames).toContain('look_up');
-  expect(request?.toolNames).not.toContain('broken_row');
+  const described = request?.body.tools?.find((tool) => tool.function.name === 'broken_row');
+  expect(described?.function.description).toMatch(/unavailable/i);
   expect(request?.toolNames.filter((name) => name === 'end_interaction')).toHaveLength(1);
   const trouble = await waitUntil(async () => {
     const found = await steps(created.interaction_id, 'tool_trouble');
-    return found.length >= 2 ? found : undefined;
+    return found.length >= 3 ? found : undefined;
   });
-  expect(trouble.map((step) => JSON.stringify(step))).toEqual(
-    expect.arrayContaining([expect.stringContaining('broken_row')]),
-  );
+  const messages = trouble.map((step) => String(step.error.message)).join('\n');
+  expect(messages).toMatch(/transport/);
+  expect(messages).toMatch(/built-in/);
+  expect(trouble.some((step) => step.error.code === 'tool_unavailable')).toBe(true);
 });
 
 test('100 kB, binary and fifty messages at once: nothing is lost and nobody is answered twice', async () => {
@@ -163,7 +165,7 @@ test('100 kB, binary and fifty messages at once: nothing is lost and nobody is a
   await customer.send(long);
   await customer.waitForText(/Heard: long long/);
   await customer.send('\u0000\u0001\u0002');
-  await customer.waitForText(/could not|couldn't|can't read|unreadable/i);
+  await customer.waitForText(/only read text/);
   const ids = await Promise.all(Array.from({ length: 50 }, (_, index) => customer.send(`message ${index}`)));
   await customer.waitFor(() => ids.every((id) => customer.acknowledged.has(id)), { deadlineMs: 15_000 });
   const stored = await waitUntil(async () => {
@@ -188,9 +190,12 @@ test('a message that is sent again with its id is acknowledged again and answere
   await customer.waitFor(() => customer.acknowledged.has('same-id'));
   await customer.send('next');
   await customer.waitForText('Heard: next');
-  const rows = await stack.database.sql`
-    select content from interaction_messages
-    where interaction_id = ${created.interaction_id} and role = 'customer'`;
+  const rows = await waitUntil(async () => {
+    const found = await stack.database.sql`
+      select content from interaction_messages
+      where interaction_id = ${created.interaction_id} and role = 'customer' order by seq`;
+    return found.length >= 2 ? found : undefined;
+  });
   expect(rows.map((row) => row.content)).toEqual(['only once please', 'next']);
   expect(customer.agentTexts.filter((text) => text === 'Heard: only once please')).toHaveLength(1);
 });

@@ -1,17 +1,28 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Customer } from '../../src/embedded/rehearsal/caller/caller.ts';
+import type { Agent } from '../support/fixtures.ts';
 import { type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
+import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
 import { setupSpeech, type TestSpeech } from '../support/speech.ts';
 import { type Stack, setupStack, waitUntil } from '../support/stack.ts';
 
+const STORY = 'Once upon a time there was a ship that never came home, and nobody knew why it had left. ';
+
 let model: ScriptedModel;
 let speech: TestSpeech;
+let recorder: ToolRecorder;
 let stack: Stack;
+let agent: Agent;
 
 beforeAll(async () => {
   speech = await setupSpeech();
+  recorder = await setupRecorder();
   model = await setupModel((request) => {
-    if (/story/.test(request.lastUser))
-      return `${'This is a long story about a ship that never came home. '.repeat(8)}`;
+    if (request.lastMessage?.role === 'tool') return 'The refund is done.';
+    if (/story/i.test(request.lastUser)) return STORY.repeat(6);
+    if (/refund/i.test(request.lastUser) && request.toolNames.includes('refund_order')) {
+      return { toolCalls: [{ name: 'refund_order', arguments: { order: '1042' } }] };
+    }
     return `You said: ${request.lastUser}`;
   });
   model.background(wantsJson, () => ({ text: '{}' }));
@@ -19,30 +30,133 @@ beforeAll(async () => {
     openaiBaseUrl: model.openaiBaseUrl,
     speech,
     env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
-    figures: { metricsMs: 500, silenceFirstMs: 3_000, silenceSecondMs: 6_000, silenceEndMs: 10_000 },
+    figures: { metricsMs: 500, silenceFirstMs: 12_000, silenceSecondMs: 14_000, silenceEndMs: 16_000 },
+  });
+  agent = await stack.createAgent({
+    agentType: 'voice',
+    greeting: 'Hello from {{business_name}}.',
+    maxConcurrentInteractions: 10,
+    tools: [
+      {
+        toolName: 'refund_order',
+        requiresPermission: true,
+        toolConfig: {
+          endpoint: `${recorder.url}/refund`,
+          method: 'POST',
+          description: 'Refunds an order.',
+          input_schema: { type: 'object', properties: { order: { type: 'string' } }, required: ['order'] },
+        },
+      },
+    ],
   });
 }, 90_000);
 
 afterAll(async () => {
   await stack?.stop();
+  await recorder?.stop();
   await speech?.stop();
   await model?.stop();
 }, 60_000);
 
+const customers: Customer[] = [];
+afterEach(async (context) => {
+  if (context.task.result?.state === 'fail') console.error(stack.log.slice(-60).join('\n'));
+  for (const customer of customers.splice(0)) await customer.leave();
+});
+
+async function call() {
+  const joined = await stack.join(agent);
+  customers.push(joined.customer);
+  await joined.customer.prepare(
+    'Where is my order one zero four two?',
+    'Please tell me a story.',
+    'Stop, that is enough.',
+    'Please refund my order.',
+    'What time do you close?',
+  );
+  await joined.customer.waitForText(/Hello from Harbour Goods/, { deadlineMs: 25_000 });
+  return joined;
+}
+
 test('a caller is greeted by voice, understood and answered by voice', async () => {
-  const agent = await stack.createAgent({ agentType: 'voice', greeting: 'Hello from {{business_name}}.' });
-  const { customer, created } = await stack.join(agent);
-  await customer.waitForText(/Hello from Harbour Goods/, { deadlineMs: 20_000 });
-  await customer.say('Where is my order one zero four two?');
-  await customer.waitForText(/You said: Where is my order/, { deadlineMs: 20_000 });
+  const { customer, created } = await call();
+  expect(customer.sounds.some((sound) => sound.levelDb > -45)).toBe(true);
+  const spoken = await customer.say('Where is my order one zero four two?');
+  await customer.waitForText(/You said: Where is my order/, { deadlineMs: 25_000 });
+  expect(customer.firstSoundAfter(spoken.endedAt)).toBeDefined();
   const rows = await waitUntil(async () => {
     const found = await stack.database.sql`
       select role, content from interaction_messages where interaction_id = ${created.interaction_id} order by seq`;
     return found.length >= 3 ? found : undefined;
   });
   expect(rows.map((row) => row.role)).toEqual(['agent', 'customer', 'agent']);
+  const usage = await waitUntil(async () => {
+    const found = await stack.database.sql`
+      select step_type, sum(characters)::int as characters, sum(audio_seconds) as seconds from interaction_steps
+      where interaction_id = ${created.interaction_id} and step_type in ('speech', 'transcription', 'llm_call')
+      group by step_type order by step_type`;
+    return found.length >= 2 ? found : undefined;
+  });
+  expect(usage.find((row) => row.step_type === 'speech')?.characters).toBeGreaterThan(20);
 }, 60_000);
 
-afterEach((context) => {
-  if (context.task.result?.state === 'fail') console.error(stack.log.slice(-60).join('\n'));
-});
+test('barge-in: the agent falls silent, and the transcript has only what was heard', async () => {
+  const { customer, created } = await call();
+  await customer.say('Please tell me a story.');
+  await customer.waitFor(
+    () => customer.texts.some(({ text }) => text.includes('Once upon a time there was')),
+    {
+      deadlineMs: 25_000,
+      what: 'the beginning of the story',
+    },
+  );
+  await customer.say('Stop, that is enough.');
+  await customer.waitForText(/You said: Stop/, { deadlineMs: 25_000 });
+  const story = await waitUntil(async () => {
+    const [row] = await stack.database.sql`
+      select content, interrupted from interaction_messages
+      where interaction_id = ${created.interaction_id} and content like 'Once upon%'`;
+    return row;
+  });
+  expect(story.interrupted).toBe(true);
+  expect(story.content.length).toBeLessThan(STORY.length * 5);
+}, 80_000);
+
+test('a gated tool on a call: holding words are spoken, the caller may talk, the result is spoken', async () => {
+  const { customer, created } = await call();
+  await customer.say('Please refund my order.');
+  await customer.waitForText(/approval/, { deadlineMs: 25_000 });
+  await customer.say('What time do you close?');
+  await customer.waitForText(/You said: What time/, { deadlineMs: 25_000 });
+  const [permission] = await stack.database.sql`
+    select id, status from tool_permissions where interaction_id = ${created.interaction_id}`;
+  expect(permission?.status).toBe('pending');
+  const supervisor = await stack.supervisorOf(agent);
+  const answer = await stack.request(`/v1/permissions/${permission?.id}/decision`, {
+    body: { decision: 'allowed' },
+    as: supervisor,
+  });
+  expect(answer.status).toBe(200);
+  await customer.waitForText(/The refund is done/, { deadlineMs: 25_000 });
+  expect(recorder.calls).toHaveLength(1);
+}, 90_000);
+
+test('recognition that is cut off: the caller is understood again on the same call', async () => {
+  const { customer } = await call();
+  speech.dropStreams();
+  await customer.say('What time do you close?');
+  await customer.waitForText(/You said: What time/, { deadlineMs: 40_000 });
+}, 90_000);
+
+test('a caller who says nothing is asked, asked again, and let go politely', async () => {
+  const { customer, created } = await call();
+  await customer.waitForText(/still there/i, { deadlineMs: 30_000 });
+  await customer.waitForText(/can't hear you at the moment/i, { deadlineMs: 15_000 });
+  await customer.waitForText(/end the call/i, { deadlineMs: 15_000 });
+  const [row] = await waitUntil(async () => {
+    const found = await stack.database.sql`
+      select status, end_reason from interactions where id = ${created.interaction_id} and ended_at is not null`;
+    return found.length > 0 ? found : undefined;
+  }, 20_000);
+  expect(row).toMatchObject({ status: 'completed', end_reason: 'customer_silent' });
+}, 90_000);

@@ -46,6 +46,8 @@ export interface Stack {
   readonly log: readonly string[];
   /** An agent of the business with this stack's supervisor. */
   createAgent(given?: Partial<Parameters<TestDatabase['createAgent']>[0]>): Promise<Agent>;
+  /** The person who decides for this agent. */
+  supervisorOf(agent: Agent): Promise<Person>;
   create(agent: Agent, body?: Record<string, unknown>): Promise<Created>;
   /** Creates an interaction and joins it as its customer. */
   join(agent: Agent, body?: Record<string, unknown>): Promise<{ customer: Customer; created: Created }>;
@@ -161,6 +163,12 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
         supervisorId = person.id;
       }
       return database.createAgent({ businessId: business.id, supervisorId, agentType, ...given });
+    },
+    async supervisorOf(agent) {
+      const people = [supervisor, ...voiceSupervisors.values()];
+      const found = people.find((person) => person.id === agent.supervisorId);
+      if (!found) throw new Error('the supervisor of this agent is not of this stack');
+      return found;
     },
     async join(agent, body) {
       const created = await create(agent, body);
