@@ -148,7 +148,7 @@ export class Child {
     this.#pid = await this.#readPid(guard);
   }
 
-  /** Asks it to stop, and kills its group when that takes too long. Safe twice, before start and after its end. */
+  /** Asks it to stop, and kills it when that takes too long; whatever it started goes with it. Safe twice, before start and after its end. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -156,8 +156,10 @@ export class Child {
 
   async #stop(): Promise<void> {
     if (!this.running || this.#pid === undefined) return;
-    const timer = setTimeout(() => this.#killGroup(), this.#options.killAfterMs ?? 10_000);
-    signalProcess(this.#pid, this.#stopSignal);
+    const pid = this.#pid;
+    // Not the whole group yet: the guard reaps it, so that it is really gone when we say so.
+    const timer = setTimeout(() => signalProcess(pid, 'SIGKILL'), this.#options.killAfterMs ?? 10_000);
+    signalProcess(pid, this.#stopSignal);
     await this.#exited;
     clearTimeout(timer);
   }

@@ -172,7 +172,7 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   const binaries = await prepareBinaries(account);
   // Whoever runs the server also removes the folder, and so must own it.
   if (options.temporary && account) await chown(options.dataDir, account.uid, account.gid);
-  const parent = await reachableFolder(account, resolve(options.dataDir));
+  const parent = await reachableFolder(account, resolve(options.dataDir), options.password);
   const cluster = join(parent, 'postgres');
   const exists = await stat(cluster).then(
     () => true,

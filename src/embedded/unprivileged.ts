@@ -1,7 +1,19 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, chmod, chown, cp, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  cp,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -87,18 +99,31 @@ export async function readableCopy(folder: string, label: string): Promise<strin
   return copy;
 }
 
-/** Where that account can keep its files: the wanted folder, or when it can't get there, one of its own elsewhere. */
-export async function reachableFolder(account: Account | undefined, wanted: string): Promise<string> {
+/**
+ * Where that account can keep its files: the wanted folder, or when it can't get there, one of its own elsewhere.
+ * What is elsewhere belongs to one `owner` (any text that is new when the wanted folder is): what another one left
+ * there, whose folder was removed since, goes.
+ */
+export async function reachableFolder(
+  account: Account | undefined,
+  wanted: string,
+  owner: string,
+): Promise<string> {
   await mkdir(wanted, { recursive: true });
   if (!account || (await canEnter(account, wanted))) return wanted;
-  const label = createHash('sha256').update(wanted).digest('hex').slice(0, 16);
-  const folder = join(await sharedFolder(), `floorwalker-data-${label}`);
+  const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+  const folder = join(await sharedFolder(), `floorwalker-data-${digest(wanted).slice(0, 16)}`);
   await mkdir(folder, { mode: 0o711 }).catch(() => {});
   const { uid } = await lstat(folder);
   if (uid !== process.getuid?.()) {
     throw new FloorwalkerError('embedded_start_failed', `${folder} is in the way: it does not belong to us`, {
       remedy: `Remove ${folder}.`,
     });
+  }
+  const mark = join(folder, 'owner');
+  if ((await readFile(mark, 'utf8').catch(() => '')) !== digest(owner)) {
+    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+    await writeFile(mark, digest(owner), { mode: 0o600 });
   }
   return folder;
 }

@@ -51,7 +51,7 @@ describe('a child process', () => {
     await child.start();
     await told;
     await child.stop();
-    expect(await child.exited).toEqual({ code: null, signal: null });
+    expect(await child.exited).toMatchObject({ signal: 'SIGKILL' });
     await expect.poll(() => [isRunning(child.pid ?? 0), isRunning(grandchild)]).toEqual([false, false]);
   });
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,6 +12,8 @@ test('demo --once plays a chat and a call to their archives and ends with status
   timeout: LONGEST_MS,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'floorwalker-demo-'));
+  // The account that runs PostgreSQL for root must be able to enter.
+  await chmod(folder, 0o755);
   const demo = new DemoProcess(folder, ['--once', '--port', String(await freeTcpPort())]);
   try {
     expect(await demo.exited, demo.output).toBe(0);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,8 @@ let folder: string;
 const demos: DemoProcess[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'floorwalker-demo-'));
+  // The account that runs PostgreSQL for root must be able to enter.
+  await chmod(folder, 0o755);
 });
 afterEach(async () => {
   await Promise.all(demos.splice(0).map((demo) => demo.end()));

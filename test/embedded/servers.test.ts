@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -92,6 +92,27 @@ describe('the embedded PostgreSQL', () => {
     expect(isRunning(Number(line.pid))).toBe(false);
     expect(await query(server.url, 'table acknowledged')).toEqual([]);
   });
+
+  test.runIf(process.getuid?.() === 0)(
+    'where root may go and PostgreSQL may not, it is kept elsewhere, as long as its folder is',
+    async () => {
+      const closed = join(folder, 'closed');
+      await mkdir(closed, { mode: 0o700 });
+      const dataDir = join(closed, 'data');
+      const first = await start({ dataDir });
+      expect(first.clusterDir.startsWith(folder)).toBe(false);
+      const elsewhere = dirname(first.clusterDir);
+      stops.push(() => rm(elsewhere, { recursive: true, force: true }));
+      await query(first.url, 'create table kept ()');
+      await first.stop();
+      const second = await start({ dataDir });
+      expect(await query(second.url, 'table kept')).toEqual([]);
+      await second.stop();
+      // Somebody removed the folder, and with it the password that was kept in it.
+      const third = await start({ dataDir, password: 'a new one' });
+      await expect(query(third.url, 'table kept')).rejects.toMatchObject({ code: '42P01' });
+    },
+  );
 
   test('a cluster of another version is refused with a remedy, and left as it is', async () => {
     await mkdir(join(folder, 'postgres'));

@@ -165,13 +165,18 @@ export class DemoServices {
   }
 
   async #postgres(): Promise<Running> {
-    const { options, secrets, folder } = this.#deps;
+    const { options, secrets, folder, say } = this.#deps;
     const server = await startPostgres({
       dataDir: options.dataDir,
       password: secrets.postgresPassword,
       port: this.#ports.postgres,
       logFile: folder.logFile('postgresql'),
     });
+    if (!this.#postgresUrl && !server.clusterDir.startsWith(options.dataDir)) {
+      say(
+        `PostgreSQL's files are in ${server.clusterDir}: who runs it for root can't enter ${options.dataDir}`,
+      );
+    }
     this.#postgresUrl = server.url;
     return server;
   }
