@@ -42,9 +42,7 @@ export class Keeper {
   /** The first start: its failure is the caller's. */
   async start(): Promise<void> {
     if (this.#stopping) return;
-    const starting = this.#options.start();
-    this.#starting = starting.then((running) => this.#watch(running));
-    await this.#starting;
+    await this.#startOnce();
   }
 
   /** Safe twice, before the start and during it. */
@@ -73,15 +71,22 @@ export class Keeper {
     });
   }
 
+  /** A stop that comes meanwhile waits for it, and finds what it has to stop. */
+  #startOnce(): Promise<Running> {
+    const starting = this.#options.start().then((running) => {
+      this.#watch(running);
+      return running;
+    });
+    this.#starting = starting;
+    return starting;
+  }
+
   async #again(): Promise<void> {
     while (!this.#stopping) {
       await this.#pause();
       if (this.#stopping) return;
       try {
-        const starting = this.#options.start();
-        this.#starting = starting.then((running) => this.#watch(running));
-        const running = await starting;
-        await this.#starting;
+        const running = await this.#startOnce();
         if (this.#stopping) return;
         this.#options.say(`${this.name} runs again (process ${running.pid})`);
         this.#options.onChange();
