@@ -14,7 +14,7 @@ import { systemClock } from '../session/clock.ts';
 export async function runWorker(config: Config, log: Log, stop: AbortSignal): Promise<void> {
   const db = createServiceClient(config.supabase);
   const worker = new Worker({ config, claims: createClaims(db, config, log), log });
-  const dispatcher = new Dispatcher({ db, config, clock: systemClock, log });
+  const dispatcher = new Dispatcher({ db, config, hasPlace: () => worker.hasPlace, clock: systemClock, log });
   stop.addEventListener('abort', () => {
     void dispatcher.stop();
     worker.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));

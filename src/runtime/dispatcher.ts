@@ -11,13 +11,15 @@ import type { Clock } from '../session/clock.ts';
 export interface DispatcherDeps {
   readonly db: Database;
   readonly config: Config;
+  /** Whether this worker could take one more; a dispatch that nobody can take only wastes LiveKit's one attempt. */
+  hasPlace(): boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 const ROUND_MS = 1_000;
 /** A dispatch that was made has this long to become a claim before it is made again. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 3_000;
 const HOUSEKEEPING_ROUNDS = 5;
 /** About every ten minutes; a batch at a time, so that it never holds up anything else. */
 const RETENTION_ROUNDS = 600;
@@ -73,7 +75,9 @@ export class Dispatcher {
     try {
       const waiting = await claimableInteractions(db);
       this.#forget(waiting);
-      for (const interaction of waiting) await this.#dispatch(interaction);
+      for (const interaction of waiting) {
+        if (this.#deps.hasPlace()) await this.#dispatch(interaction);
+      }
       this.#round += 1;
       if (this.#round % HOUSEKEEPING_ROUNDS === 0) await this.#keepHouse();
     } catch (err) {

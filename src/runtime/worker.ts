@@ -69,6 +69,10 @@ export class Worker {
     return new Set([...running, ...this.#admitted]).size;
   }
 
+  get hasPlace(): boolean {
+    return this.#draining === undefined && this.#active < this.#deps.config.worker.maxInteractions;
+  }
+
   /** Runs until `stop`. Rejects when LiveKit can't be reached for good. */
   run(): Promise<void> {
     this.#running ??= this.#server.run();
@@ -100,7 +104,7 @@ export class Worker {
 
   async #onRequest(request: JobRequest): Promise<void> {
     const log = this.#deps.log.child({ job: request.id });
-    if (this.#draining || this.#active >= this.#deps.config.worker.maxInteractions) {
+    if (!this.hasPlace) {
       log.info({ interactions: this.#active }, 'job refused: the worker is full');
       await request.reject();
       return;

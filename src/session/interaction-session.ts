@@ -208,8 +208,7 @@ export class InteractionSession {
       rejoinMs: this.#claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs,
       onJoined: (first) => this.#onCustomerJoined(first),
       onLeft: () => this.#recorder.step('customer_left'),
-      onGone: (everCame) =>
-        void this.end('completed', everCame || this.#greeted ? 'customer_left' : 'not_joined'),
+      onGone: (everCame) => void this.end('completed', this.#absenceReason(everCame)),
       clock,
     });
   }
@@ -352,10 +351,16 @@ export class InteractionSession {
 
   readonly #onDisconnected = (reason: DisconnectReason): void => {
     if (this.#leaving) return;
-    const deleted = reason === DisconnectReason.ROOM_DELETED;
-    if (deleted) void this.end('completed', 'room_closed');
+    if (reason === DisconnectReason.ROOM_DELETED) void this.end('completed', 'room_closed');
+    // LiveKit closes a room in which nobody but agents has been for a while.
+    else if (reason === DisconnectReason.ROOM_CLOSED)
+      void this.end('completed', this.#absenceReason(this.#greeted));
     else void this.leave(`the room was lost (${DisconnectReason[reason] ?? reason})`);
   };
+
+  #absenceReason(everCame: boolean): string {
+    return everCame || this.#greeted ? 'customer_left' : 'not_joined';
+  }
 
   #isQuiet(): boolean {
     return !this.#replies.speaking && this.#media.session.userState !== 'speaking';

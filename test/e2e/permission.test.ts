@@ -134,7 +134,7 @@ test('nobody decides: the request times out by the database’s clock and the mo
   const { customer, created } = await join();
   await customer.send('please refund order 504');
   await pendingPermission(created.interaction_id);
-  await customer.waitForText(/nobody decided/, { deadlineMs: 19_000 });
+  await customer.waitForText(/nobody decided/, { deadlineMs: 30_000 });
   const row = await pendingPermission(created.interaction_id);
   expect(row.status).toBe('timeout');
   expect(callsFor('504')).toHaveLength(0);

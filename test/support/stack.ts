@@ -229,7 +229,7 @@ function environment(
 /** Polls a condition of the outside world; the error says what `tail` knows. */
 export async function waitUntil<T>(
   condition: () => T | Promise<T>,
-  deadlineMs = 10_000,
+  deadlineMs = 20_000,
   tail: () => string = () => '',
 ): Promise<NonNullable<T>> {
   const end = Date.now() + deadlineMs;

@@ -5,7 +5,7 @@ export const SOUND_DB = -45;
 const KEPT_SOUNDS = 90_000; // Half an hour.
 
 export interface WaitOptions {
-  /** Default 10,000. */
+  /** Default 20,000. */
   readonly deadlineMs?: number;
   /** What is awaited, for the error message. */
   readonly what?: string;
@@ -93,7 +93,7 @@ export class CallerView {
    * @throws Error naming what was awaited and the last texts, when the deadline passes.
    */
   waitFor<T>(predicate: () => T | undefined | null | false, options: WaitOptions = {}): Promise<T> {
-    const { deadlineMs = 10_000, what = 'what was expected' } = options;
+    const { deadlineMs = 20_000, what = 'what was expected' } = options;
     return new Promise<T>((resolve, reject) => {
       const finish = (end: () => void) => {
         clearTimeout(timer);
