@@ -1,6 +1,8 @@
-import { llm } from '@livekit/agents';
+import { initializeLogger, llm } from '@livekit/agents';
 import { expect, it } from 'vitest';
 import { Conversation, type Speaker } from '../../src/session/conversation.ts';
+
+initializeLogger({ pretty: false, level: 'silent' });
 
 function setup() {
   const conversation = new Conversation();

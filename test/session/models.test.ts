@@ -1,8 +1,11 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { initializeLogger } from '@livekit/agents';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
 import { createLog } from '../../src/log.ts';
 import { createSpeech, readSettings } from '../../src/session/models.ts';
-import { setupSpeech } from '../support/speech.ts';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -28,33 +31,53 @@ it('a column that can not be read is reported and falls back; the other one coun
   expect(problems[0]).toMatch(/^model_settings: [\s\S]*temperature/);
 });
 
-it('the agent’s voice, model, speed and language are what the speech services are asked for', async () => {
-  const speech = await setupSpeech();
-  const asked: Record<string, unknown>[] = [];
+/** Notes what it is asked for; gives a little silence for speech and takes no recognition connection. */
+async function setupServices() {
+  const speech = Promise.withResolvers<Record<string, unknown>>();
+  const listen = Promise.withResolvers<URL>();
+  const server = createServer(async (request, response) => {
+    speech.resolve(z.record(z.string(), z.unknown()).parse(JSON.parse(await text(request))));
+    response.end(Buffer.alloc(4_800));
+  });
+  server.on('upgrade', (request, socket) => {
+    listen.resolve(new URL(request.url ?? '/', 'ws://local'));
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, speech: speech.promise, listen: listen.promise };
+}
+
+it('the agent’s voice, models, speed and language are what the speech services are asked for', async () => {
+  const services = await setupServices();
   const { stt, tts } = createSpeech(
     {
       openaiApiKey: 'test',
-      openaiBaseUrl: speech.openaiBaseUrl,
+      openaiBaseUrl: `${services.url}/v1`,
       deepgramApiKey: 'test',
-      deepgramBaseUrl: speech.deepgramBaseUrl,
+      deepgramBaseUrl: `${services.url}/v1/listen`,
     },
     { stt_model: 'nova-2', tts_model: 'tts-1-hd', voice: 'onyx', speed: 1.25 },
     'pt',
     createLog({ level: 'silent' }),
   );
-  const original = globalThis.fetch;
-  globalThis.fetch = async (input, init) => {
-    if (typeof init?.body === 'string') asked.push(JSON.parse(init.body));
-    return original(input, init);
-  };
-  try {
-    for await (const _frame of tts.synthesize('Bom dia.')) break;
-  } finally {
-    globalThis.fetch = original;
-    await tts.close();
-    await stt.close();
-    await speech.stop();
-  }
-  expect(asked[0]).toMatchObject({ model: 'tts-1-hd', voice: 'onyx', speed: 1.25, input: 'Bom dia.' });
-  expect(stt.model).toBe('nova-2');
+  const spoken = tts.synthesize('Bom dia.');
+  const heard = stt.stream();
+  onTestFinished(() => {
+    spoken.close();
+    heard.close();
+  });
+  expect(await services.speech).toMatchObject({
+    model: 'tts-1-hd',
+    voice: 'onyx',
+    speed: 1.25,
+    input: 'Bom dia.',
+  });
+  const { searchParams } = await services.listen;
+  expect(searchParams.get('model')).toBe('nova-2');
+  expect(searchParams.get('language')).toBe('pt');
 });
