@@ -7,7 +7,7 @@ import {
   INITIAL_STATE,
 } from '../../src/scoring/conversation-state.ts';
 import { buildDeviceScorer, type DeviceWeights, trainedStage } from '../../src/scoring/device-scorer.ts';
-import { agentFeatures, type Features, readTurn } from '../../src/scoring/features.ts';
+import type { Features } from '../../src/scoring/features.ts';
 import type { PackedLinear } from '../../src/scoring/linear-model.ts';
 import type { PackedNetwork } from '../../src/scoring/network.ts';
 import type { Sentiment } from '../../src/scoring/types.ts';
@@ -34,12 +34,12 @@ export interface TrainingOptions {
 
 export const TRAINING: TrainingOptions = {
   folds: 5,
-  composedPerFold: 250,
-  composedWeight: 0.3,
+  composedPerFold: 400,
+  composedWeight: 0.25,
   writtenWeight: 0.6,
   networks: 4,
-  customer: { outputs: 4, epochs: 14, rate: 0.06, decay: 0.002, minimumCount: 2 },
-  agent: { outputs: 1, epochs: 12, rate: 0.06, decay: 0.004, minimumCount: 2 },
+  customer: { outputs: 4, epochs: 18, rate: 0.06, decay: 0.002, minimumCount: 2 },
+  agent: { outputs: 4, epochs: 20, rate: 0.05, decay: 0.004, minimumCount: 2 },
   network: { hidden: 10, epochs: 8, rate: 0.003, decay: 0.0005, valueWeight: 6 },
   offsets: [0, 0, 0],
   seed: 7,
@@ -157,34 +157,25 @@ export async function scoreAll(conversations: readonly LabelledConversation[], w
   return scores;
 }
 
-/** The agents' stage: how far satisfaction moves after what the agent said. */
+/** The agents' stage: how the customer takes what the agent said, and how far that moves satisfaction. */
 function trainAgentStage(part: readonly Weighted[], options: LinearOptions): PackedLinear {
   const samples: LinearSample[] = part.flatMap(({ conversation, weight }) => {
     const rows: LinearSample[] = [];
     let before = 0.58;
-    let said: string[] = [];
-    let at = 0;
-    let writtenAgent = '';
-    for (const [turn, { role, text }] of conversation.turns.entries()) {
-      if (role === 'agent') {
-        said.push(text);
-        writtenAgent = conversation.written?.[turn] ?? text;
-        continue;
-      }
-      const after = (conversation.labels[at++]?.satisfaction ?? 58) / 100;
-      if (said.length > 0 && at > 1) {
-        const features = agentFeatures(readTurn(said.join(' '), 'agent', matcher));
-        rows.push({
-          features,
-          source: { customer: '', agent: writtenAgent },
-          label: -1,
-          value: after - before,
-          weight,
-        });
-      }
-      before = after;
-      said = [];
-    }
+    let heard: Features | undefined;
+    const stage = labelledStage(conversation);
+    const listening: FirstStage = {
+      ...stage,
+      readAgent(features) {
+        heard = features;
+        return stage.readAgent(features);
+      },
+    };
+    walk(conversation, listening, ({ source, label, value }) => {
+      if (heard) rows.push({ features: heard, source, label, value: value - before, weight });
+      before = value;
+      heard = undefined;
+    });
     return rows;
   });
   return trainLinear(samples, options, createRandom(1));
@@ -212,7 +203,7 @@ function labelledStage(conversation: LabelledConversation): FirstStage {
       const share = (sentiment: Sentiment) => (label?.sentiment === sentiment ? 0.8 : 0.1);
       return { good: share('good'), neutral: share('neutral'), critical: share('critical'), level };
     },
-    readAgent: () => 0,
+    readAgent: () => ({ good: 0, critical: 0, effect: 0 }),
   };
 }
 

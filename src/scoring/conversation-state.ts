@@ -4,6 +4,7 @@ import {
   agentAct,
   agentFeatures,
   type Features,
+  type Mood,
   type ReadTurn,
   readTurn,
   turnFeatures,
@@ -19,11 +20,19 @@ export interface FirstReading {
   level: number;
 }
 
+/** What the agent's words alone lead one to expect of the customer's next turn. */
+export interface AgentReading {
+  good: number;
+  critical: number;
+  /** By how much satisfaction moves, about -0.5 to 0.5. */
+  effect: number;
+}
+
 /** The first stage: trained linear models, or out-of-fold stand-ins during training. */
 export interface FirstStage {
   readCustomer(features: Features): FirstReading;
-  /** By how much the agent's words move satisfaction, about -0.5 to 0.5. */
-  readAgent(features: Features): number;
+  /** How the customer may be expected to take what the agent said. */
+  readAgent(features: Features): AgentReading;
 }
 
 /** Everything that is remembered of the turns so far; small, so that it can be kept for each turn. */
@@ -33,7 +42,7 @@ export interface ConversationState {
   lastAgent: ReadTurn | undefined;
   /** The agent's turns since the customer last spoke. */
   agentSince: number;
-  effectSince: number;
+  expected: AgentReading;
   effectTotal: number;
   refusals: number;
   solutions: number;
@@ -49,12 +58,14 @@ export interface ConversationState {
   lastEffect: number;
 }
 
+const NOTHING_EXPECTED: AgentReading = { good: 0.2, critical: 0.3, effect: 0 };
+
 export const INITIAL_STATE: ConversationState = {
   customerTurns: 0,
   agentTurns: 0,
   lastAgent: undefined,
   agentSince: 0,
-  effectSince: 0,
+  expected: NOTHING_EXPECTED,
   effectTotal: 0,
   refusals: 0,
   solutions: 0,
@@ -109,19 +120,18 @@ export function hearAgent(
   stage: FirstStage,
 ): ConversationState {
   const read = readTurn(turn.text, 'agent', matcher);
-  const effect = stage.readAgent(agentFeatures(read));
   const gist = read.text.words.slice(0, 24).join(' ');
   const again = read.text.words.length > 3 && state.agentQuestions.some((asked) => similar(asked, gist));
   // Several messages in a row are one answer: what one of them refuses or solves, the answer does.
   const lastAgent = state.agentSince > 0 && state.lastAgent ? joined(state.lastAgent, read) : read;
   const act = agentAct(read);
+  const expected = stage.readAgent(agentFeatures(lastAgent, mood(state)));
   return {
     ...state,
     agentTurns: state.agentTurns + 1,
     agentSince: state.agentSince + 1,
     lastAgent,
-    effectSince: state.agentSince > 0 ? state.effectSince + effect : effect,
-    effectTotal: state.effectTotal + effect,
+    expected,
     refusals: state.refusals + (act === 'REFUSE' ? 1 : 0),
     solutions: state.solutions + (act === 'SOLVED' ? 1 : 0),
     agentQuestions: [...state.agentQuestions.slice(-5), gist],
@@ -147,8 +157,9 @@ export function hearCustomer(
     ...state,
     customerTurns: state.customerTurns + 1,
     agentSince: 0,
-    effectSince: 0,
-    lastEffect: state.agentSince > 0 ? state.effectSince : state.lastEffect,
+    expected: NOTHING_EXPECTED,
+    effectTotal: state.effectTotal + state.expected.effect,
+    lastEffect: state.agentSince > 0 ? state.expected.effect : state.lastEffect,
     repeats: state.repeats + Math.min(2, repeats),
     criticals: state.criticals + reading.critical,
     goods: state.goods + reading.good,
@@ -163,7 +174,7 @@ export function hearCustomer(
   return { state: next, inputs, features, reading };
 }
 
-function mood({ previous, trail }: ConversationState): 'start' | 'bad' | 'open' | 'well' {
+function mood({ previous, trail }: ConversationState): Mood {
   if (!previous) return 'start';
   if (trail.critical > 0.4) return 'bad';
   return trail.good > 0.35 ? 'well' : 'open';
@@ -195,8 +206,10 @@ function secondStageInputs(
     state.criticals / turns,
     Math.min(4, state.criticals) / 2,
     Math.min(4, state.goods) / 2,
-    state.effectSince * 4,
-    clamp(state.effectTotal * 2, -2, 2),
+    state.expected.effect * 4,
+    logOdds(state.expected.good),
+    logOdds(state.expected.critical),
+    clamp((state.effectTotal + state.expected.effect) * 2, -2, 2),
     state.lastEffect * 4,
     Math.min(3, state.refusals) / 2,
     Math.min(3, state.solutions) / 2,

@@ -101,6 +101,10 @@ export function trainedStage(weights: Pick<DeviceWeights, 'customer' | 'agent'>)
       const [pGood = 0, pNeutral = 0, pCritical = 0] = softmax([good, neutral, critical]);
       return { good: pGood, neutral: pNeutral, critical: pCritical, level: Math.min(1, Math.max(0, level)) };
     },
-    readAgent: (features) => agent.apply(features)[0] ?? 0,
+    readAgent(features) {
+      const [good = 0, neutral = 0, critical = 0, effect = 0] = agent.apply(features);
+      const [pGood = 0, , pCritical = 0] = softmax([good, neutral, critical]);
+      return { good: pGood, critical: pCritical, effect };
+    },
   };
 }

@@ -49,11 +49,7 @@ export function agentAct(turn: ReadTurn | undefined): AgentAct {
 }
 
 /** The features of a customer turn after what the agent said last; `mood` is how the conversation stood before. */
-export function turnFeatures(
-  customer: ReadTurn,
-  agent: ReadTurn | undefined,
-  mood: 'start' | 'bad' | 'open' | 'well',
-): Features {
+export function turnFeatures(customer: ReadTurn, agent: ReadTurn | undefined, mood: Mood): Features {
   const features: Features = new Map();
   const act = agentAct(agent);
   addItems(features, customer, '');
@@ -73,16 +69,22 @@ export function turnFeatures(
   return features;
 }
 
-/** What the agent's turn alone says of where the conversation goes. */
-export function agentFeatures(agent: ReadTurn): Features {
+export type Mood = 'start' | 'bad' | 'open' | 'well';
+
+/** What the agent's turn alone says of how the customer will take it. */
+export function agentFeatures(agent: ReadTurn, mood: Mood): Features {
   const features: Features = new Map();
   addAgent(features, agent);
+  set(features, `A.mood:${mood}`, 1);
+  set(features, `A.act:${agentAct(agent)}|${mood}`, 0.7);
+  set(features, `A.size:${lengthBucket(agent.text.words.length)}`, 0.4);
+  for (const concept of agent.counts.keys()) set(features, `A.x:${concept}|${mood}`, 0.5);
   return features;
 }
 
 function addItems(features: Features, { items, counts }: ReadTurn, prefix: string): void {
   for (const [concept, times] of counts)
-    set(features, `${prefix}c:${concept}`, Math.min(1.6, 0.7 + 0.3 * times));
+    set(features, `${prefix}c:${concept}`, Math.min(2.6, 1.3 + 0.4 * times));
   const label = (item: Item) => {
     const first = item.concepts[0];
     return first && !FUNCTION_CONCEPT.test(first) ? (item.negated ? '!' : '') + first : item.word;
