@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util';
+
+/** What can be measured alone, in the order of a full run. */
+export const PARTS = ['start', 'memory', 'chat', 'permission', 'voice'] as const;
+export type PartName = (typeof PARTS)[number];
+
+export interface BenchOptions {
+  readonly parts: readonly PartName[];
+  readonly chats: number;
+  readonly turns: number;
+  readonly decisions: number;
+  readonly calls: number;
+  readonly questions: number;
+  readonly starts: number;
+  readonly samples: number;
+  /** Where the JSON goes; by default a new file in `bench/results`. */
+  readonly json: string | undefined;
+}
+
+export const USAGE = `npm run bench -- [NAME…] [options]
+
+  start        a worker: from its start to its registration with LiveKit
+  memory       API, worker, idle and busy job processes
+  chat         joining a chat, and a turn of it
+  permission   from a decision's commit to the tool's arrival, with and without the doorbell
+  voice        joining a call, and from the caller's last word to the first sound of the answer
+
+  --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
+  --decisions N  decisions, with doorbell and without (15)
+  --calls N      calls (5)                            --questions N  questions in each call (2)
+  --starts N     starts of a worker (5)               --samples N    chats and calls whose memory is read (3)
+  --json FILE    where the JSON goes (bench/results/<time>.json)
+`;
+
+/** @throws Error that names what is wrong, for a person. */
+export function readOptions(args: readonly string[]): BenchOptions | 'help' {
+  const number = (fallback: number) => ({ type: 'string', default: String(fallback) }) as const;
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean', short: 'h', default: false },
+      json: { type: 'string' },
+      chats: number(15),
+      turns: number(3),
+      decisions: number(15),
+      calls: number(5),
+      questions: number(2),
+      starts: number(5),
+      samples: number(3),
+    },
+  });
+  if (values.help) return 'help';
+  const names = positionals.map((name) => {
+    const part = PARTS.find((known) => known === name);
+    if (part === undefined)
+      throw new Error(`There is no "${name}" to measure; there are ${PARTS.join(', ')}.`);
+    return part;
+  });
+  const count = (name: string, text: string): number => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 1 && value <= 1_000) return value;
+    throw new Error(`--${name} is "${text}" and not a whole number from 1 to 1000.`);
+  };
+  return {
+    parts: names.length === 0 ? PARTS : PARTS.filter((part) => names.includes(part)),
+    chats: count('chats', values.chats),
+    turns: count('turns', values.turns),
+    decisions: count('decisions', values.decisions),
+    calls: count('calls', values.calls),
+    questions: count('questions', values.questions),
+    starts: count('starts', values.starts),
+    samples: count('samples', values.samples),
+    json: values.json,
+  };
+}

@@ -1,0 +1,69 @@
+import type { Agent } from '../../test/support/fixtures.ts';
+import type { Measurements } from '../measurements.ts';
+import type { BenchOptions } from '../options.ts';
+import { cpuMs, memoryOf, processesOf } from '../processes.ts';
+import type { Stack, Visit } from '../stack.ts';
+import { firstText, greeted } from './chat.ts';
+import { converse } from './voice.ts';
+
+async function record(results: Measurements, what: string, pid: number): Promise<void> {
+  const memory = await memoryOf(pid);
+  if (!memory) throw new Error(`${what} had ended`);
+  results.add('memory', `${what}, RSS`, memory.rssMb, 'MB');
+  if (memory.pssMb !== undefined) results.add('memory', `${what}, PSS`, memory.pssMb, 'MB');
+}
+
+/** Processor time that each has used so far. */
+async function usedBy(pids: readonly number[]): Promise<[pid: number, ms: number][]> {
+  return Promise.all(pids.map(async (pid): Promise<[number, number]> => [pid, await cpuMs(pid)]));
+}
+
+/** Of the job processes that were warm before, the one that has worked most since: it has the job. */
+async function busiest(before: readonly [pid: number, ms: number][]): Promise<number> {
+  const now = new Map(await usedBy(before.map(([pid]) => pid)));
+  const spent = before.map(([pid, ms]): [number, number] => [pid, (now.get(pid) ?? 0) - ms]);
+  const [found] = spent.sort((a, b) => b[1] - a[1]);
+  if (!found) throw new Error('the job process was not found');
+  return found[0];
+}
+
+async function chat(visit: Visit): Promise<void> {
+  await greeted(visit);
+  for (let turn = 1; turn <= 3; turn += 1) {
+    const sentAt = Date.now();
+    await visit.customer.send(`Question ${turn}: where is my order?`);
+    const text = await firstText(visit, sentAt);
+    await visit.customer.waitFor(() => text.final);
+  }
+}
+
+/** Memory of each kind of process at rest and in a conversation. Nothing else is measured meanwhile. */
+export async function measureMemory(
+  stack: Stack,
+  options: BenchOptions,
+  results: Measurements,
+): Promise<void> {
+  const sample = async (agent: Agent, what: string, talk: (visit: Visit) => Promise<void>): Promise<void> => {
+    const worker = stack.workerPid;
+    await stack.rest();
+    await record(results, 'API', stack.apiPid);
+    await record(results, 'worker', worker);
+    const { jobs, inference } = await processesOf(worker);
+    for (const pid of inference) await record(results, 'inference process', pid);
+    for (const pid of jobs) await record(results, 'job process, idle', pid);
+    const before = await usedBy(jobs);
+    const visit = await stack.join(agent);
+    try {
+      await talk(visit);
+      await record(results, `job process, ${what}`, await busiest(before));
+    } finally {
+      await stack.end(agent, visit);
+    }
+  };
+  const chatAgent = await stack.createAgent({});
+  const voiceAgent = await stack.createAgent({ agentType: 'voice' });
+  await results.repeat('memory', options.samples, () => sample(chatAgent, 'in a chat', chat));
+  await results.repeat('memory', options.samples, () =>
+    sample(voiceAgent, 'in a call', (visit) => converse(stack, visit)),
+  );
+}

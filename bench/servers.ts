@@ -1,0 +1,88 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { processEnvironment } from '../src/config.ts';
+import { migrate } from '../src/database/migrate.ts';
+import { findLiveKitServer } from '../src/embedded/livekit-binary.ts';
+import { type EmbeddedLiveKit, startLiveKit } from '../src/embedded/livekit-server.ts';
+import { startNodeChild } from '../src/embedded/node-child.ts';
+import { startPostgres } from '../src/embedded/postgres.ts';
+import { generateSupabaseKeys, prepareDatabase, type SupabaseKeys } from '../src/embedded/supabase.ts';
+import { createLog } from '../src/log.ts';
+
+const EMBEDDED = new URL('../src/embedded/', import.meta.url);
+const readySchema = z.object({ url: z.string() });
+const speechSchema = z.object({ openai_base_url: z.string(), deepgram_base_url: z.string() });
+
+export interface Servers {
+  readonly databaseUrl: string;
+  readonly supabaseUrl: string;
+  readonly keys: SupabaseKeys;
+  readonly livekit: EmbeddedLiveKit;
+  readonly speech: { readonly openaiBaseUrl: string; readonly deepgramBaseUrl: string };
+}
+
+/** What every child of ours gets and no more, so that a stranger's environment does not change a figure. */
+export function plainEnvironment(): Record<string, string | undefined> {
+  const { PATH, HOME } = processEnvironment();
+  return { PATH, HOME, NODE_ENV: 'production' };
+}
+
+/** Starts what the project stands on, each a process of its own; `onStop` gets what undoes each step. */
+export async function startServers(
+  logFile: (name: string) => string,
+  onStop: (undo: () => Promise<void>) => void,
+): Promise<Servers> {
+  const binary = await findLiveKitServer(processEnvironment());
+  if (!binary) throw new Error('No livekit-server was found. "node scripts/setup.mjs" brings one.');
+  const dataDir = await mkdtemp(join(tmpdir(), 'floorwalker-bench-'));
+  // As in production, fsync and all; commit times are written down besides, to know when a decision took effect.
+  const postgres = await startPostgres({
+    dataDir,
+    password: crypto.randomUUID(),
+    temporary: true,
+    settings: { track_commit_timestamp: 'on' },
+    logFile: logFile('postgres'),
+  });
+  onStop(() => postgres.stop());
+  await prepareDatabase(postgres.url);
+  await migrate(postgres.url, { log: createLog({ level: 'silent' }) });
+
+  const livekit = await startLiveKit({ binary: binary.path, logFile: logFile('livekit') });
+  onStop(() => livekit.stop());
+
+  const keys = await generateSupabaseKeys();
+  let line = '';
+  const supabase = await startNodeChild({
+    name: 'Supabase',
+    script: new URL('supabase-main.ts', EMBEDDED),
+    env: { ...plainEnvironment(), DO_NOT_TRACK: '1' },
+    input: JSON.stringify({ databaseUrl: postgres.url, port: 0, keys }),
+    logFile: logFile('supabase'),
+    ready: async (lines) => {
+      line = await lines.line(/^\{"url":/);
+    },
+  });
+  onStop(() => supabase.stop());
+  const supabaseUrl = readySchema.parse(JSON.parse(line)).url;
+
+  const rehearsal = await startNodeChild({
+    name: 'speech',
+    script: new URL('rehearsal/main.ts', EMBEDDED),
+    env: plainEnvironment(),
+    logFile: logFile('speech'),
+    ready: async (lines) => {
+      line = await lines.line(/^\{"url":/);
+    },
+  });
+  onStop(() => rehearsal.stop());
+  const speech = speechSchema.parse(JSON.parse(line));
+  return {
+    databaseUrl: postgres.url,
+    supabaseUrl,
+    keys,
+    livekit,
+    speech: { openaiBaseUrl: speech.openai_base_url, deepgramBaseUrl: speech.deepgram_base_url },
+  };
+}
