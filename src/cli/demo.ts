@@ -8,11 +8,12 @@ import { DemoFolder } from './demo/folder.ts';
 import { markInUse, takeFolder } from './demo/lock.ts';
 import { type DemoOptions, readOptions, USAGE } from './demo/options.ts';
 import { rehearse } from './demo/rehearsal.ts';
-import { type Seeded, seedDemo } from './demo/seed.ts';
+import { provideBusiness, type Seeded, seedDemo } from './demo/seed.ts';
 import { DemoServices } from './demo/services.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SAME_SIGNAL_MS = 1_000;
 
 /**
  * `floorwalker demo`. Returns the exit status.
@@ -26,9 +27,12 @@ export async function runDemo(args: readonly string[]): Promise<number> {
     return 0;
   }
   const stopped = new AbortController();
+  let firstAt = 0;
   const onSignal = (): void => {
-    // The second time a person means it: our children end with us, whatever they are doing.
-    if (stopped.signal.aborted) process.exit(130);
+    firstAt ||= Date.now();
+    // The second time a person means it: our children end with us, whatever they are doing. But npm passes on the
+    // Ctrl-C that the terminal has sent us already: what comes at once is the same one.
+    if (Date.now() - firstAt > SAME_SIGNAL_MS) process.exit(130);
     stopped.abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
@@ -101,12 +105,15 @@ class Demo {
     await this.#step('database, media server and rehearsal servers run', services.startServers());
     await this.#step('the schema is up to date', migrate(services.postgresUrl, { log }));
     const supabase = { url: services.supabaseUrl, secretKey: secrets.supabase.secretKey };
-    const seeded = await this.#step(
-      'a demo business with agents, people and orders is there',
-      seedDemo({ supabase, passwords: secrets.passwords, log, say }),
-    );
+    const businessId = await provideBusiness(supabase);
     const models = await services.chooseModels();
-    await this.#step('API and workers run', services.startOurs(seeded.businessId));
+    const [seeded] = await Promise.all([
+      this.#step(
+        'a demo business with agents, people and orders is there',
+        seedDemo({ supabase, passwords: secrets.passwords, log, say }, businessId),
+      ),
+      this.#step('API and workers run', services.startOurs(businessId)),
+    ]);
     this.#seeded = seeded;
     this.#describe = () =>
       this.#folder.describe({

@@ -26,15 +26,16 @@ export interface Seeded {
   readonly agents: readonly { id: string; name: string; agent_type: 'voice' | 'chat' }[];
 }
 
-/** A small business to try things on: its people, the shipped agents, and orders as new as on the first day. */
-export async function seedDemo(deps: {
-  supabase: { url: string; secretKey: string };
-  passwords: DemoSecrets['passwords'];
-  log: Log;
-  say: (line: string) => void;
-}): Promise<Seeded> {
-  const db = createServiceClient(deps.supabase);
-  const { business_id: businessId } = await createBusiness(db, {
+export interface SeedDeps {
+  readonly supabase: { readonly url: string; readonly secretKey: string };
+  readonly passwords: DemoSecrets['passwords'];
+  readonly log: Log;
+  readonly say: (line: string) => void;
+}
+
+/** The business that everything of the demo belongs to; its workers need to know it before they start. */
+export async function provideBusiness(supabase: SeedDeps['supabase']): Promise<string> {
+  const { business_id } = await createBusiness(createServiceClient(supabase), {
     ...BUSINESS,
     allowed_origins: ['*'],
     tag_vocabulary: {
@@ -42,13 +43,18 @@ export async function seedDemo(deps: {
       issues: ['damaged_item', 'late_delivery', 'refund_request', 'cancellation_request', 'order_question'],
     },
   });
+  return business_id;
+}
+
+/** What there is to try in it: its people, the shipped agents, and orders as new as on the first day. */
+export async function seedDemo(deps: SeedDeps, businessId: string): Promise<Seeded> {
+  const db = createServiceClient(deps.supabase);
   for (const part of ['chat', 'voice', 'admin'] as const) {
     await provideUser(db, businessId, part, deps.passwords[part]);
   }
   await applyShippedAgents(deps);
   await resetShop(db, businessId);
   return {
-    businessId,
     supervisors: (['chat', 'voice'] as const).map((part) => ({
       email: PEOPLE[part].email,
       password: deps.passwords[part],
@@ -56,6 +62,7 @@ export async function seedDemo(deps: {
     })),
     admin: { email: PEOPLE.admin.email, password: deps.passwords.admin },
     agents: await listAgents(db, businessId),
+    businessId,
   };
 }
 
@@ -85,7 +92,7 @@ async function findUser(db: Database, email: string, refusal: unknown): Promise<
 }
 
 /** By the command that an operator uses. An agent that was edited since stays as it was edited. */
-async function applyShippedAgents(deps: Parameters<typeof seedDemo>[0]): Promise<void> {
+async function applyShippedAgents(deps: SeedDeps): Promise<void> {
   const program = new Command().exitOverride();
   registerAgentsCommand(program, {
     env: { SUPABASE_URL: deps.supabase.url, SUPABASE_SECRET_KEY: deps.supabase.secretKey },
