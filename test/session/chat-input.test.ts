@@ -101,13 +101,15 @@ it('card numbers are masked before anybody keeps the message', async () => {
   expect(messages[0]?.text).toBe('[card number ending in 1111]');
 });
 
-it('an id of the sender’s choice can not be long, nor anybody else’s', async () => {
-  const { messages, sent, write } = setup();
-  const odd = `agent:${'x'.repeat(500)} `;
-  await write('hello', { messageId: odd });
-  expect(messages[0]?.id).toMatch(/^customer:[0-9a-f]{64}$/);
-  expect(sent[0]?.text).toBe(odd);
-});
+it.for(['x'.repeat(500), 'agent-1 item', 'ümlaut', '../up'])(
+  'an id of the sender’s choice can be neither long nor odd, and is acknowledged as it was sent: %#',
+  async (odd) => {
+    const { messages, sent, write } = setup();
+    await write('hello', { messageId: odd });
+    expect(messages[0]?.id).toMatch(/^customer:[0-9a-f]{64}$/);
+    expect(sent[0]?.text).toBe(odd);
+  },
+);
 
 it('a stream that breaks is refused; one that never ends holds up nobody', async () => {
   const { messages, rejected, feed, write } = setup();

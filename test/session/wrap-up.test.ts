@@ -68,7 +68,8 @@ it.for([
 it('an answer in another form is asked for once more, with what was wrong', async () => {
   const { model, file } = await setup(JSON.stringify({ ...GOOD, csat_score: 'very' }), JSON.stringify(GOOD));
   expect(await file()).toEqual(GOOD);
-  expect(model.requests[1]?.text).toContain('csat_score');
+  expect(model.requests[0]?.text).not.toContain('expected number');
+  expect(model.requests[1]?.text).toContain('expected number');
   model.assertExhausted();
 });
 
