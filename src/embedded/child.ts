@@ -9,6 +9,7 @@ import { FloorwalkerError } from '../errors.ts';
  * Stands between us and every child. It starts the child, tells its pid on descriptor 4, and leaves a watcher that
  * reads descriptor 3, a pipe whose only other end is ours. The kernel closes our end however we die, SIGKILL
  * included; the watcher then stops the child, kills what is left of it, and removes the folder it was given.
+ * From the moment at which we are gone, the watcher finishes its work even when the child has ended meanwhile.
  * Child and watcher are reaped by their own parent, so that nothing is left even where process 1 reaps nobody.
  */
 const GUARD = `
@@ -22,6 +23,7 @@ echo "$child" >&4
 exec 4>&-
 (
   while read -r _; do :; done <&3
+  trap '' TERM
   exec 3<&-
   kill -s "$signal" "$child"
   while [ "$tenths" -gt 0 ] && kill -0 "$child"; do sleep 0.1; tenths=$((tenths - 1)); done
@@ -33,7 +35,7 @@ watcher=$!
 exec 3<&-
 wait "$child"
 status=$?
-kill -s KILL "$watcher"
+kill -s TERM "$watcher"
 wait "$watcher"
 exit "$status"
 `;

@@ -93,14 +93,16 @@ describe('a child process', () => {
     await expect.poll(() => child.tail.split('\n').sort()).toEqual(['a secret', 'to stderr']);
   });
 
-  test('when we are killed it is stopped, then killed, and its folder removed', async () => {
+  test('when we are killed it is stopped, then killed, and its folder removed, always', async () => {
     const doomed = join(folder, 'doomed');
-    await mkdir(doomed);
+    const left = join(folder, 'left');
+    await Promise.all([mkdir(doomed), mkdir(left)]);
     const { process: victim, line } = await startVictim(
       folder,
       `import { Child } from 'SRC/child.ts';
        const options = { command: '/bin/sh', env: { PATH: '/usr/bin:/bin' }, orphanKillAfterMs: 300 };
-       const polite = new Child({ ...options, name: 'polite', args: ['-c', 'exec sleep 63'] });
+       const polite = new Child({ ...options, name: 'polite', removeWhenOrphaned: ${JSON.stringify(left)},
+         args: ['-c', 'exec sleep 63'] });
        const deaf = new Child({ ...options, name: 'deaf', removeWhenOrphaned: ${JSON.stringify(doomed)},
          args: ['-c', 'trap "" TERM; while true; do sleep 1; done'] });
        await polite.start();
@@ -111,6 +113,8 @@ describe('a child process', () => {
     expect(pids.map(isRunning)).toEqual([true, true]);
     victim.kill('SIGKILL');
     await expect.poll(() => pids.map(isRunning), { timeout: 10_000 }).toEqual([false, false]);
-    await expect.poll(() => existsSync(doomed), { timeout: 10_000 }).toBe(false);
+    await expect
+      .poll(() => [existsSync(doomed), existsSync(left)], { timeout: 10_000 })
+      .toEqual([false, false]);
   });
 });
