@@ -16,7 +16,8 @@ export const ERROR_CATALOGUE = {
   prompts_invalid: {
     status: 500,
     title: 'The prompts are not usable',
-    remedy: 'Correct the files and fields that are listed; prompts are in the folder prompts, a folder a language.',
+    remedy:
+      'Correct the files and fields that are listed; prompts are in the folder prompts, a folder a language.',
   },
   demo_running: {
     status: 500,
@@ -201,7 +202,8 @@ export const ERROR_CATALOGUE = {
   auth_failed: {
     status: 502,
     title: 'Supabase Auth refused a request',
-    remedy: 'Check SUPABASE_URL and SUPABASE_SECRET_KEY with `floorwalker doctor`, and the settings of Supabase Auth.',
+    remedy:
+      'Check SUPABASE_URL and SUPABASE_SECRET_KEY with `floorwalker doctor`, and the settings of Supabase Auth.',
   },
   not_found: { status: 404, title: 'There is nothing here', remedy: 'Check the address and the id.' },
   score_input_invalid: {
