@@ -106,7 +106,7 @@ describe('the feed line', () => {
     const turns: Turn[] = [
       ...customer('where is my order'),
       { role: 'agent', text: 'What is your order number?' },
-      ...customer('i only have my phone number 01712345678'),
+      ...customer('i only have my phone number 0171 2345678'),
     ];
     expect(describeFeed(turns, QUIET)).not.toMatch(/\d{4}/);
   });
