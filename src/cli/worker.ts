@@ -19,11 +19,16 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
     void dispatcher.stop();
     worker.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));
   });
-  const running = worker.run();
   void worker.registered().then(() => {
+    if (stop.aborted) return;
     log.info({ worker: worker.id, cap: config.worker.maxInteractions }, 'worker is registered with LiveKit');
     dispatcher.start();
   });
-  await running;
-  await worker.stop();
+  try {
+    await worker.run();
+  } finally {
+    // Also when LiveKit is lost for good: a process that takes nothing must not look alive.
+    await dispatcher.stop();
+    await worker.stop();
+  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FloorwalkerError } from '../errors.ts';
 import type { Database } from './client.ts';
 import { channelSchema, controlSchema, interactionStatusSchema, permissionStatusSchema } from './rows.ts';
 import { callFunction } from './rpc.ts';
@@ -98,4 +99,18 @@ export function reapUnjoined(
 ): Promise<string[]> {
   const parameters = { p_after_seconds: args.afterSeconds, p_present: args.present ?? [] };
   return callFunction(db, 'reap_unjoined', parameters, z.array(z.guid()));
+}
+
+const queuedSchema = z.array(z.object({ id: z.guid(), livekit_room_id: z.string() }));
+
+/** Interactions that no worker has taken yet, the longest waiting first. */
+export async function queuedInteractions(db: Database): Promise<{ interaction_id: string; room: string }[]> {
+  const { data, error } = await db
+    .from('interactions')
+    .select('id, livekit_room_id')
+    .eq('status', 'queued')
+    .order('queued_at')
+    .limit(500);
+  if (error) throw new FloorwalkerError('database_unavailable', error.message, { cause: error });
+  return queuedSchema.parse(data).map((row) => ({ interaction_id: row.id, room: row.livekit_room_id }));
 }

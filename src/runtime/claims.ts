@@ -2,6 +2,7 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import { claimInteraction, completeInteraction, createInteraction } from '../database/interactions.ts';
+import { releaseLease } from '../database/leases.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Claims } from './worker.ts';
@@ -43,16 +44,21 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
       return { refused: 'recovery_failed' };
     },
 
-    async createFor(agentId, room, phoneNumber) {
+    async createFor({ agentId, phoneNumber, rehearsal }, room) {
       const { data } = await db.from('agents').select('agent_type').eq('id', agentId).maybeSingle();
       const created = await createInteraction(db, {
         agent_id: agentId,
         channel: data?.agent_type === 'voice' ? 'voice' : 'chat',
         room,
+        kind: rehearsal ? 'rehearsal' : 'live',
         ...(phoneNumber ? { phone_number: phoneNumber, phone_source: 'claimed' as const } : {}),
         require_public: false,
       });
       return created.interaction_id;
+    },
+
+    async release(interactionId, generation) {
+      await releaseLease(db, { interactionId, generation });
     },
 
     // A process that was only stopped wakes up as a ghost beside its successor; out of the room it is harmless.

@@ -1,7 +1,12 @@
 import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
-import { type ClaimableInteraction, claimableInteractions, reapUnjoined } from '../database/leases.ts';
+import {
+  type ClaimableInteraction,
+  claimableInteractions,
+  queuedInteractions,
+  reapUnjoined,
+} from '../database/leases.ts';
 import { escalateRequests, expirePermissions } from '../database/permissions.ts';
 import { applyRetention } from '../database/retention.ts';
 import { AGENT_NAME, customerIdentity } from '../domain/identities.ts';
@@ -128,7 +133,8 @@ export class Dispatcher {
   }
 
   async #customersWaiting(): Promise<string[]> {
-    const waiting = await claimableInteractions(this.#deps.db);
+    // Those that wait for a place of their agent are not claimable, and must not be given up for that.
+    const waiting = await queuedInteractions(this.#deps.db);
     const present: string[] = [];
     for (const { interaction_id, room } of waiting) {
       try {

@@ -12,10 +12,17 @@ const metadataSchema = z.union([
 
 export type JobMetadata = z.output<typeof metadataSchema>;
 
+/** A room of somebody else's making that wants an agent. */
+export interface AgentRequest {
+  readonly agentId: string;
+  readonly phoneNumber?: string | undefined;
+  readonly rehearsal: boolean;
+}
+
 /** What a job is for, or why it can't be told. An empty text stands for a call that came in by telephone. */
 export type ParsedMetadata =
   | { readonly kind: 'interaction'; readonly interactionId: string }
-  | { readonly kind: 'agent'; readonly agentId: string; readonly phoneNumber?: string | undefined }
+  | ({ readonly kind: 'agent' } & AgentRequest)
   | { readonly kind: 'telephone' }
   | { readonly kind: 'malformed'; readonly problem: string };
 
@@ -34,5 +41,6 @@ export function parseJobMetadata(text: string): ParsedMetadata {
   }
   if ('interaction_id' in parsed.data)
     return { kind: 'interaction', interactionId: parsed.data.interaction_id };
-  return { kind: 'agent', agentId: parsed.data.agent_id, phoneNumber: parsed.data.phone_number };
+  const { agent_id: agentId, phone_number: phoneNumber, kind } = parsed.data;
+  return { kind: 'agent', agentId, phoneNumber, rehearsal: kind === 'rehearsal' };
 }

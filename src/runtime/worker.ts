@@ -4,15 +4,16 @@ import { AgentServer, initializeLogger, type JobRequest, ServerOptions } from '@
 import type { Config } from '../config.ts';
 import { AGENT_NAME, agentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
-import { parseJobMetadata } from './job-metadata.ts';
+import { type AgentRequest, parseJobMetadata } from './job-metadata.ts';
 
 /** How a job's interaction is found and leased; over the database in production. */
 export interface Claims {
   /** @returns the generation of the lease, or why it can't be had. */
   claim(interactionId: string, workerId: string): Promise<{ generation: number } | { refused: string }>;
   /** Makes the row of an interaction that did not begin at the API. @returns its id. */
-  createFor(agentId: string, room: string, phoneNumber: string | undefined): Promise<string>;
+  createFor(request: AgentRequest, room: string): Promise<string>;
   removePredecessors(room: string, interactionId: string, generation: number): Promise<void>;
+  release(interactionId: string, generation: number): Promise<void>;
 }
 
 export interface WorkerDeps {
@@ -21,7 +22,8 @@ export interface WorkerDeps {
   readonly log: Log;
 }
 
-/** LiveKit asks for the load this often at most; between two answers the cap below is what counts. */
+/** The framework's own limit for an assignment is 7.5 s. */
+const ASSIGNMENT_MS = 10_000;
 const JOB_ENTRY = new URL('../job.ts', import.meta.url);
 
 /**
@@ -110,34 +112,41 @@ export class Worker {
       return;
     }
     this.#admitted.add(request.id);
+    let taken = false;
     try {
-      await this.#admit(request, log);
+      taken = await this.#admit(request, log);
     } catch (err) {
       log.error({ err }, 'job refused: its interaction could not be claimed');
+    }
+    if (taken) {
+      // Until LiveKit has assigned it; from then on it counts as running, or it never came to be.
+      setTimeout(() => this.#admitted.delete(request.id), ASSIGNMENT_MS).unref();
+    } else {
+      this.#admitted.delete(request.id);
       await request.reject();
-    } finally {
-      // From here on the job counts as running, or it never came to be.
-      setTimeout(() => this.#admitted.delete(request.id), 10_000).unref();
     }
   }
 
-  async #admit(request: JobRequest, log: Log): Promise<void> {
+  /** @returns whether the job was accepted. */
+  async #admit(request: JobRequest, log: Log): Promise<boolean> {
     const room = request.room?.name ?? '';
     const interactionId = await this.#interactionOf(request, room, log);
-    if (interactionId === undefined) {
-      await request.reject();
-      return;
-    }
+    if (interactionId === undefined) return false;
     const claimed = await this.#deps.claims.claim(interactionId, this.id);
     if ('refused' in claimed) {
       log.info({ interaction: interactionId, why: claimed.refused }, 'job refused');
-      await request.reject();
-      return;
+      return false;
     }
     const { generation } = claimed;
-    await this.#deps.claims.removePredecessors(room, interactionId, generation);
+    try {
+      await this.#deps.claims.removePredecessors(room, interactionId, generation);
+      await request.accept('Agent', agentIdentity(interactionId, generation));
+    } catch (err) {
+      await this.#deps.claims.release(interactionId, generation);
+      throw err;
+    }
     log.info({ interaction: interactionId, generation }, 'job taken');
-    await request.accept('Agent', agentIdentity(interactionId, generation));
+    return true;
   }
 
   async #interactionOf(request: JobRequest, room: string, log: Log): Promise<string | undefined> {
@@ -146,7 +155,7 @@ export class Worker {
       case 'interaction':
         return metadata.interactionId;
       case 'agent':
-        return this.#deps.claims.createFor(metadata.agentId, room, metadata.phoneNumber);
+        return this.#deps.claims.createFor(metadata, room);
       case 'telephone':
         log.error(
           'job refused: it names no interaction and no agent, and telephone numbers are not assigned yet',

@@ -52,9 +52,9 @@ export class ChatInput {
 
   async #read(reader: TextStreamReader, identity: string): Promise<void> {
     const { clock, log, roleOf, onRejected } = this.#deps;
-    const at = clock.now();
     try {
       const text = await readBounded(reader);
+      const at = clock.now();
       const from = roleOf(identity);
       if (!from) return log.debug({ identity }, 'text from somebody who may not write here');
       if (text === undefined) return onRejected(identity, 'too_long');

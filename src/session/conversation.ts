@@ -39,8 +39,12 @@ export type PendingText = (call: CallItem) => string;
 
 /** Longest part of one message that the model is shown; the transcript keeps all of it. */
 const MODEL_MESSAGE_LIMIT = 8_000;
-/** Newest items that are part of a request; older ones are in the transcript only. */
+/**
+ * Newest items that are part of a request, and characters of all of them together (about 50,000 tokens, which
+ * every current model takes); what is older is in the transcript only.
+ */
 const MODEL_ITEM_LIMIT = 200;
+const MODEL_CHARACTER_LIMIT = 200_000;
 
 /**
  * The conversation as this runtime knows it, and the only source of what a model is asked.
@@ -57,8 +61,8 @@ export class Conversation {
     return this.#items;
   }
 
-  has(id: string): boolean {
-    return this.#said.has(id);
+  find(id: string): Readonly<SaidItem> | undefined {
+    return this.#said.get(id);
   }
 
   /** Adds what somebody said; a second time with the same id replaces the text (a cut or a longer version). */
@@ -100,6 +104,11 @@ export class Conversation {
       this.#insert(item);
     }
     return true;
+  }
+
+  /** A call of an earlier generation that was settled then: it stands where it stood, and nothing follows from it. */
+  recall(item: Omit<CallItem, 'kind' | 'output' | 'isError'> & { output: string; isError: boolean }): void {
+    this.call(item);
   }
 
   note(id: string, text: string, at: number): void {
@@ -153,9 +162,20 @@ export class Conversation {
    */
   toChatContext(systemPrompt: string, pending: PendingText, speculative?: llm.ChatMessage): llm.ChatContext {
     const items: llm.ChatItem[] = [llm.ChatMessage.create({ role: 'system', content: systemPrompt })];
-    for (const item of this.#items.slice(-MODEL_ITEM_LIMIT)) items.push(...toChatItems(item, pending));
+    for (const item of this.#newest()) items.push(...toChatItems(item, pending));
     if (speculative && !this.#said.has(speculative.id)) items.push(speculative);
     return new llm.ChatContext(items);
+  }
+
+  #newest(): ConversationItem[] {
+    const newest = this.#items.slice(-MODEL_ITEM_LIMIT);
+    let left = MODEL_CHARACTER_LIMIT;
+    const first = newest.findLastIndex((item) => {
+      left -=
+        item.kind === 'call' ? (item.output?.length ?? 0) : Math.min(item.text.length, MODEL_MESSAGE_LIMIT);
+      return left < 0;
+    });
+    return newest.slice(first + 1);
   }
 
   /** Keeps the order of happening; what carries the same time stays in the order in which it arrived. */

@@ -30,8 +30,8 @@ const ARCHIVE_RETRY_MS = [200, 500, 1_000, 2_000, 5_000];
 const ARCHIVE_ATTEMPTS = 30;
 
 /**
- * The order in which an interaction ends: what is known is stored, the archive with its facts is made, the
- * room is closed, and only then the model is asked for a summary, which may fail.
+ * The order in which an interaction ends: what is known is stored, the archive with its facts is made,
+ * and only then the room is closed and the model asked for a summary, both of which may fail.
  */
 export async function finishInteraction(deps: FinishDeps): Promise<void> {
   const { services, log } = deps;
@@ -42,9 +42,8 @@ export async function finishInteraction(deps: FinishDeps): Promise<void> {
   );
   if (!flushed) log.warn({ waiting: services.outbox.depth }, 'records are still waiting for the database');
   const archive = await archiveFacts(deps);
-  await deps.closeRoom();
-  if (!archive || archive.already || deps.conversation.turns().length === 0) return;
-  await fileSummary(deps, archive);
+  const worthASummary = archive && !archive.already && deps.conversation.turns().length > 0;
+  await Promise.all([deps.closeRoom(), worthASummary ? fileSummary(deps, archive) : undefined]);
 }
 
 async function archiveFacts({ claim, services, ended, log }: FinishDeps): Promise<ArchiveFacts | undefined> {

@@ -11,8 +11,10 @@ import { within } from './clock.ts';
 import { Conversation } from './conversation.ts';
 import { CustomerProfile } from './customer-profile.ts';
 import { type Ended, finishInteraction } from './finish.ts';
+import { leaveRoom } from './hang-up.ts';
 import { sendHistory } from './history.ts';
 import { createMedia, type Media } from './media.ts';
+import { TURN_TIMING } from './models.ts';
 import type { StoreResult } from './outbox.ts';
 import { Presence } from './presence.ts';
 import { Recorder, traceError } from './recorder.ts';
@@ -30,6 +32,7 @@ export type SessionOutcome =
 
 /** How long an utterance may still be going on before an interaction ends all the same. */
 const LAST_WORDS_MS = 15_000;
+const RUNNING_TOOLS_MS = 5_000;
 /** How long a request to the model waits for tool servers that have not listed their tools yet. */
 const TOOLS_WAIT_MS = 3_000;
 
@@ -106,34 +109,35 @@ export class InteractionSession {
 
   /** Ends the interaction: last words, archive, then everything that may fail. Safe to call twice. */
   async end(status: Ended['status'], reason: string, lastWords?: string): Promise<void> {
-    if (this.#leaving) return;
-    this.#leaving = true;
-    const { clock } = this.#services;
+    if (!this.#begins()) return this.#settled();
     this.#replies.conclude();
-    if (!this.#presence.present) this.#replies.hush();
-    if (lastWords) await within(clock, LAST_WORDS_MS, this.#replies.say(lastWords));
-    await within(clock, LAST_WORDS_MS, this.#replies.idle());
-    await this.#stopTalking(reason);
-    await finishInteraction({
-      claim: this.#claim,
-      services: this.#services,
-      conversation: this.#conversation,
-      prompts: this.#prompts,
-      model: this.#media.model,
-      log: this.#log,
-      ended: { status, reason },
-      closeRoom: () => this.#closeRoom(true),
-    });
-    this.#releaseLease();
-    await this.#tools.closeServers();
-    this.#log.info({ status, reason }, 'interaction ended');
-    this.#resolve({ kind: 'ended', status, reason });
+    if (this.#presence.present && this.#room.isConnected) await this.#sayLastWords(lastWords);
+    else this.#replies.hush();
+    await this.#stopTalking(reason).catch((err: unknown) =>
+      this.#log.error({ err }, 'the end was not orderly'),
+    );
+    try {
+      await finishInteraction({
+        claim: this.#claim,
+        services: this.#services,
+        conversation: this.#conversation,
+        prompts: this.#prompts,
+        model: this.#media.model,
+        log: this.#log,
+        ended: { status, reason },
+        closeRoom: () => this.#closeRoom(true),
+      });
+    } finally {
+      this.#releaseLease();
+      await this.#tools.closeServers();
+      this.#log.info({ status, reason }, 'interaction ended');
+      this.#resolve({ kind: 'ended', status, reason });
+    }
   }
 
   /** Leaves without ending: what is known is stored and another worker may go on. Safe to call twice. */
   async leave(why: string): Promise<void> {
-    if (this.#leaving) return;
-    this.#leaving = true;
+    if (!this.#begins()) return this.#settled();
     if (this.#started) {
       this.#replies.hush();
       this.#chat.close();
@@ -141,6 +145,8 @@ export class InteractionSession {
     }
     this.#watch?.close();
     const { clock, outbox, interactions } = this.#services;
+    // A call that is under way has its effect whoever waits for it; its row should say so before another reads it.
+    await within(clock, RUNNING_TOOLS_MS, this.#tools?.runningDone() ?? Promise.resolve());
     await within(clock, LAST_WORDS_MS, outbox.flushed());
     await this.#closeRoom(false);
     this.#releaseLease();
@@ -150,6 +156,24 @@ export class InteractionSession {
     await this.#tools?.closeServers();
     this.#log.info({ why }, 'session left the interaction');
     this.#resolve({ kind: 'left', why });
+  }
+
+  /** True once: for whoever is first to end or to leave. */
+  #begins(): boolean {
+    if (this.#leaving) return false;
+    this.#leaving = true;
+    return true;
+  }
+
+  /** The process must not be gone before whoever was first has stored everything. */
+  async #settled(): Promise<void> {
+    await this.outcome;
+  }
+
+  async #sayLastWords(lastWords: string | undefined): Promise<void> {
+    const { clock } = this.#services;
+    if (lastWords) await within(clock, LAST_WORDS_MS, this.#replies.say(lastWords));
+    await within(clock, LAST_WORDS_MS, this.#replies.idle());
   }
 
   #restore(): void {
@@ -167,6 +191,8 @@ export class InteractionSession {
       maySpeak: () => !this.#leaving && this.#started,
       customerSpeaks: () => session.userState === 'speaking',
       leaseHolds: () => leases.holds(this.#claim.interactionId),
+      quietMs: this.#claim.channel === 'voice' ? TURN_TIMING.endpointing.maxDelay + 100 : 0,
+      clock,
       log,
     });
     this.#tools = new SessionTools({
@@ -190,6 +216,7 @@ export class InteractionSession {
       replies: this.#replies,
       tools: this.#tools,
       session,
+      present: () => this.#presence.present,
       onSilentCustomer: () => void this.end('completed', 'customer_silent'),
       log: this.#log,
     });
@@ -208,7 +235,7 @@ export class InteractionSession {
       rejoinMs: this.#claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs,
       onJoined: (first) => this.#onCustomerJoined(first),
       onLeft: () => this.#recorder.step('customer_left'),
-      onGone: (everCame) => void this.end('completed', this.#absenceReason(everCame)),
+      onGone: (everCame) => this.#onAbsent(everCame),
       clock,
     });
   }
@@ -224,7 +251,7 @@ export class InteractionSession {
         this.#recorder.step('model_failure', { output: { attempt, final }, error: traceError(error) });
       },
       apology: () => this.#prompts.render('unavailable_apology', {}, { channel: this.#claim.channel }),
-      firstTokenTimeoutMs: config.figures.modelTimeoutMs,
+      tokenTimeoutMs: config.figures.modelTimeoutMs,
       clock,
       log: this.#log,
     });
@@ -233,6 +260,7 @@ export class InteractionSession {
   #listen(): void {
     const { session } = this.#media;
     session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => this.#onSpoken(item));
+    session.on(voice.AgentSessionEventTypes.Close, () => void this.leave('the media session closed'));
     session.on(voice.AgentSessionEventTypes.Error, ({ error }) =>
       this.#recorder.step('media_error', { error: traceError(error) }),
     );
@@ -275,6 +303,7 @@ export class InteractionSession {
         this.#log.debug({ err }, 'the history could not be sent'),
       );
     }
+    this.#watch.customerHeard();
     if (!this.#greeted) {
       this.#greeted = true;
       void this.#replies.say(renderGreeting(this.#prompts, this.#facts()).text);
@@ -291,12 +320,12 @@ export class InteractionSession {
   }
 
   async #onMessage(message: IncomingMessage): Promise<StoreResult> {
-    const known = this.#conversation.has(message.id);
+    const known = this.#conversation.find(message.id);
+    // Sent again because no acknowledgement came: the same message, whatever it says now.
+    if (known) return this.#recorder.said(known);
     const stored = this.#recorder.said({ ...message, role: message.from });
-    if (!known) {
-      this.#watch.customerHeard();
-      this.#replies.request({ restart: true });
-    }
+    this.#watch.customerHeard();
+    this.#replies.request({ restart: true });
     return stored;
   }
 
@@ -333,7 +362,9 @@ export class InteractionSession {
     if (news.status === 'completed' || news.status === 'failed') {
       void this.leave('the interaction was ended elsewhere');
     } else if (news.end_requested_reason !== null) {
-      void this.end('completed', news.end_requested_reason);
+      const values = { business_name: this.#claim.business.name };
+      const goodbye = this.#prompts.render('goodbye', values, { channel: this.#claim.channel });
+      void this.end('completed', news.end_requested_reason, goodbye);
     } else {
       this.#replies.nudge();
     }
@@ -353,17 +384,18 @@ export class InteractionSession {
     if (this.#leaving) return;
     if (reason === DisconnectReason.ROOM_DELETED) void this.end('completed', 'room_closed');
     // LiveKit closes a room in which nobody but agents has been for a while.
-    else if (reason === DisconnectReason.ROOM_CLOSED)
-      void this.end('completed', this.#absenceReason(this.#greeted));
+    else if (reason === DisconnectReason.ROOM_CLOSED) this.#onAbsent(false);
     else void this.leave(`the room was lost (${DisconnectReason[reason] ?? reason})`);
   };
 
-  #absenceReason(everCame: boolean): string {
-    return everCame || this.#greeted ? 'customer_left' : 'not_joined';
+  #onAbsent(everCame: boolean): void {
+    if (everCame || this.#greeted) void this.end('completed', 'customer_left');
+    else void this.end('failed', 'not_joined');
   }
 
   #isQuiet(): boolean {
-    return !this.#replies.speaking && this.#media.session.userState !== 'speaking';
+    const { session } = this.#media;
+    return this.#presence.present && !this.#replies.speaking && session.userState !== 'speaking';
   }
 
   async #stopTalking(reason: string): Promise<void> {
@@ -378,13 +410,8 @@ export class InteractionSession {
     this.#room.off(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.off(RoomEvent.DataReceived, this.#onData);
     const { clock, rooms } = this.#services;
-    const close = async (): Promise<void> => {
-      await this.#media?.session.close();
-      await this.#media?.roomIo.close();
-      if (deleteIt) await rooms.deleteRoom(this.#claim.room);
-      await this.#room.disconnect();
-    };
-    await within(clock, LAST_WORDS_MS, close()).catch((err: unknown) =>
+    const hangUp = deleteIt ? this.#claim.room : undefined;
+    await leaveRoom(this.#room, this.#media, { hangUp, rooms, clock }).catch((err: unknown) =>
       this.#log.debug({ err }, 'the room was closed already'),
     );
   }

@@ -44,7 +44,8 @@ export class LeaseKeeper<Polled extends PolledSession> {
   #polling: Promise<void> | undefined;
   #rungWhilePolling = false;
   #stopped = true;
-  #failing = false;
+  /** Since when the database gives no answer; undefined while it does. */
+  #failingSince: number | undefined;
 
   constructor(deps: LeaseKeeperDeps<Polled>) {
     this.#deps = deps;
@@ -69,7 +70,9 @@ export class LeaseKeeper<Polled extends PolledSession> {
   holds(interactionId: string): boolean {
     const held = this.#held.get(interactionId);
     if (!held || held.lost) return false;
-    return this.#failing || this.#deps.clock.now() - held.confirmedAt < this.#deps.leaseMs;
+    // An outage keeps what was held when it began; it does not give back what had run out before.
+    const at = this.#failingSince ?? this.#deps.clock.now();
+    return at - held.confirmedAt < this.#deps.leaseMs;
   }
 
   /** Somebody rang: asks at once, and once more when a poll is already on its way. */
@@ -140,25 +143,33 @@ export class LeaseKeeper<Polled extends PolledSession> {
   ): Promise<void> {
     const keys = [...this.#held.values()].map((held) => held.key);
     if (keys.length === 0) return;
+    const askedAt = this.#deps.clock.now();
+    let rows: Row[];
     try {
-      const rows = await query(keys);
-      this.#failing = false;
-      for (const row of rows) this.#deliver(row, deliver);
+      rows = await query(keys);
+      this.#failingSince = undefined;
     } catch (err) {
-      if (!this.#failing)
+      if (this.#failingSince === undefined)
         this.#deps.log.warn({ err, sessions: keys.length }, 'the database can not be asked for news');
-      this.#failing = true;
+      this.#failingSince ??= askedAt;
+      return;
     }
+    for (const row of rows) this.#deliver(row, deliver);
   }
 
   #deliver<Row extends PolledSession>(row: Row, deliver: (held: Held<Polled>, row: Row) => void): void {
     const held = this.#held.get(row.interaction_id);
     if (!held || held.lost) return;
-    if (row.held) {
-      deliver(held, row);
-      return;
+    // One session's trouble with its news is not another's.
+    try {
+      if (row.held) {
+        deliver(held, row);
+      } else {
+        held.lost = true;
+        held.onLost();
+      }
+    } catch (err) {
+      this.#deps.log.error({ err, interaction: row.interaction_id }, 'a session could not take its news');
     }
-    held.lost = true;
-    held.onLost();
   }
 }

@@ -77,7 +77,8 @@ export class MetricsTicker {
     const options = { signal: this.#abort.signal };
     const quick = device.score(turns, options);
     // The refined score must be in the row of this tick, not of the next.
-    const refined = refining ? await within(clock, everyMs * 0.8, refining.score(turns, options)) : undefined;
+    const asked = refining?.score(turns, options).catch(() => undefined);
+    const refined = asked ? await within(clock, everyMs * 0.8, asked) : undefined;
     const scores = refined ?? (await quick);
     return scores.at(-1) ?? { sentiment: 'neutral', satisfaction: INITIAL_SATISFACTION };
   }

@@ -1,3 +1,4 @@
+import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from './clock.ts';
 
@@ -81,6 +82,7 @@ export interface OutboxOptions {
 
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 4_000];
 const BATCH_SIZE = 500;
+const BATCH_CHARACTERS = 1_000_000;
 
 /**
  * Everything that sessions of a process write and need not wait for: in order, batched, kept with its
@@ -92,6 +94,8 @@ export class Outbox {
   #queue: Entry[] = [];
   #running = false;
   #failures = 0;
+  /** Halved while the database refuses a batch, down to the one record that it refuses. */
+  #batchSize = BATCH_SIZE;
   #closed = false;
 
   constructor(options: OutboxOptions) {
@@ -146,17 +150,47 @@ export class Outbox {
 
   async #drain(): Promise<void> {
     while (this.#queue.length > 0 && !this.#closed) {
-      const batch = this.#queue.slice(0, BATCH_SIZE);
+      const batch = this.#nextBatch();
       try {
         const results = await this.#write(batch);
         this.#failures = 0;
+        this.#batchSize = Math.min(BATCH_SIZE, this.#batchSize * 2);
         this.#queue.splice(0, batch.length);
         for (const [index, entry] of batch.entries()) entry.settle(results[index] ?? 'stored');
       } catch (err) {
-        await this.#backOff(err);
+        if (isFloorwalkerError(err) && err.code !== 'database_unavailable') this.#isolate(batch, err.code);
+        else await this.#backOff(err);
       }
     }
     this.#running = false;
+  }
+
+  #nextBatch(): Entry[] {
+    const batch: Entry[] = [];
+    let characters = 0;
+    for (const entry of this.#queue) {
+      characters += entry.message?.content.length ?? 500;
+      if (batch.length > 0 && (batch.length >= this.#batchSize || characters > BATCH_CHARACTERS)) break;
+      batch.push(entry);
+    }
+    return batch;
+  }
+
+  /** The database refuses something in this batch for good: it is found by halving, and the others go on. */
+  #isolate(batch: Entry[], code: string): void {
+    if (batch.length > 1) {
+      this.#batchSize = Math.ceil(batch.length / 2);
+      return;
+    }
+    const [entry] = this.#queue.splice(0, 1);
+    // The error's own text may quote the record, which is what somebody said.
+    const fields = {
+      code,
+      interaction: entry?.key.interactionId,
+      record: entry?.message?.item_id ?? entry?.step?.step_id,
+    };
+    this.#options.log.error(fields, 'the database refuses a record; it was dropped');
+    entry?.settle('lost');
   }
 
   async #write(batch: Entry[]): Promise<StoreResult[]> {
@@ -185,8 +219,9 @@ export class Outbox {
     // The first failure and then one line a minute: an outage must not flood the log as well.
     if (this.#failures === 1 || this.#failures % 15 === 0) {
       const { log } = this.#options;
+      const code = isFloorwalkerError(err) ? err.code : 'unknown';
       log.warn(
-        { err, waiting: this.#queue.length, attempts: this.#failures },
+        { code, waiting: this.#queue.length, attempts: this.#failures },
         'records wait for the database',
       );
     }

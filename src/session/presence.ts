@@ -73,6 +73,11 @@ export class Presence {
 
   #waitAtMost(delayMs: number): void {
     this.#cancel?.();
-    this.#cancel = this.#deps.clock.after(delayMs, () => this.#deps.onGone(this.#everCame));
+    this.#cancel = this.#deps.clock.after(delayMs, () => {
+      // A page that reloads can be back before LiveKit tells of its departure.
+      if ([...this.#deps.room.remoteParticipants.values()].some((one) => this.#isCustomer(one)))
+        this.#joined();
+      else this.#deps.onGone(this.#everCame);
+    });
   }
 }

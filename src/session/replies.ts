@@ -1,5 +1,6 @@
 import { voice } from '@livekit/agents';
 import type { Log } from '../log.ts';
+import type { Clock } from './clock.ts';
 
 export interface RepliesDeps {
   readonly session: voice.AgentSession;
@@ -9,6 +10,12 @@ export interface RepliesDeps {
   customerSpeaks(): boolean;
   /** The lease still holds; asked before each utterance, because fencing only the writes is too late. */
   leaseHolds(): boolean;
+  /**
+   * How long a customer must have been quiet before the agent begins of its own accord: a breath is no end of
+   * turn, and the framework replies to the turn itself once it is sure. 0 in a chat.
+   */
+  readonly quietMs: number;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -26,6 +33,7 @@ export class Replies {
   /** The reply of the model among them, and whether any of it has reached the customer. */
   #reply: voice.SpeechHandle | undefined;
   #audible = false;
+  #quietFrom = 0;
   #idle: (() => void)[] = [];
 
   constructor(deps: RepliesDeps) {
@@ -33,7 +41,10 @@ export class Replies {
     deps.session.on(voice.AgentSessionEventTypes.SpeechCreated, ({ speechHandle }) =>
       this.#track(speechHandle),
     );
-    deps.session.on(voice.AgentSessionEventTypes.UserStateChanged, () => this.#pump());
+    deps.session.on(voice.AgentSessionEventTypes.UserStateChanged, () => {
+      this.#quietFrom = deps.clock.now() + deps.quietMs;
+      deps.clock.after(deps.quietMs, () => this.#pump());
+    });
     deps.session.on(voice.AgentSessionEventTypes.AgentStateChanged, ({ newState }) => {
       if (newState === 'speaking') this.#audible = true;
       this.#pump();
@@ -70,11 +81,13 @@ export class Replies {
     options: { allowInterruptions?: boolean; inTranscript?: boolean } = {},
   ): Promise<void> {
     if (this.#closed || !this.#deps.leaseHolds()) return;
-    const handle = this.#deps.session.say(text, {
-      allowInterruptions: options.allowInterruptions ?? true,
-      addToChatCtx: options.inTranscript ?? true,
+    await this.#attempt(async () => {
+      const handle = this.#deps.session.say(text, {
+        allowInterruptions: options.allowInterruptions ?? true,
+        addToChatCtx: options.inTranscript ?? true,
+      });
+      await handle.waitForPlayout();
     });
-    await handle.waitForPlayout();
   }
 
   /** Resolves when nobody of ours is speaking and nothing is owed. */
@@ -86,7 +99,9 @@ export class Replies {
   /** Silences the agent at once and keeps it silent until `resume`. */
   hush(): void {
     this.#owed = false;
-    void this.#deps.session.interrupt({ force: true });
+    void this.#attempt(async () => {
+      await this.#deps.session.interrupt({ force: true }).await;
+    });
   }
 
   /** No reply of the model any more; fixed words may still be said. */
@@ -114,13 +129,24 @@ export class Replies {
   #pump(): void {
     if (this.#closed) return;
     if (this.#owed && !this.speaking && this.#deps.maySpeak() && !this.#deps.customerSpeaks()) {
-      if (!this.#deps.leaseHolds()) return;
+      if (!this.#deps.leaseHolds() || this.#deps.clock.now() < this.#quietFrom) return;
       this.#owed = false;
       this.#audible = false;
-      this.#reply = this.#deps.session.generateReply({ toolChoice: 'auto' });
+      void this.#attempt(async () => {
+        this.#reply = this.#deps.session.generateReply({ toolChoice: 'auto' });
+      });
       return;
     }
     if (!this.#owed && !this.speaking) this.#settleIdle();
+  }
+
+  /** The framework throws when its session is closing; whoever wanted to speak then has nobody to speak to. */
+  async #attempt(speak: () => Promise<void>): Promise<void> {
+    try {
+      await speak();
+    } catch (err) {
+      this.#deps.log.debug({ err }, 'nothing can be said any more');
+    }
   }
 
   #settleIdle(): void {

@@ -31,6 +31,8 @@ export interface SessionToolsDeps {
   readonly log: Log;
 }
 
+const FINAL_STATES: ReadonlySet<string> = new Set(['succeeded', 'failed', 'refused', 'unknown']);
+
 /** Everything of one session that has to do with tools: servers, ledger, the wait for a decision, the trace. */
 export class SessionTools {
   readonly ready: Promise<void>;
@@ -80,7 +82,7 @@ export class SessionTools {
       prompts,
       // After its goodbye the model has nothing to add.
       onStepSettled: (outcome) => {
-        if (outcome.toolName !== END_INTERACTION || outcome.isError) replies.request();
+        if (outcome?.toolName !== END_INTERACTION || outcome.isError) replies.request();
       },
       clock,
       log,
@@ -125,15 +127,31 @@ export class SessionTools {
   /** Takes up the calls that an earlier generation left open; finished ones only enter the conversation. */
   resumeOpenCalls(): void {
     for (const call of this.#deps.claim.calls) {
-      const rawArguments = JSON.stringify(call.arguments ?? {});
-      this.#loop.resume({
+      const item = {
         callId: call.call_id,
         toolName: call.tool_name,
-        rawArguments,
+        rawArguments: JSON.stringify(call.arguments ?? {}),
         stepId: `recovered:${call.call_id}`,
         at: call.at,
-      });
+      };
+      if (!FINAL_STATES.has(call.state)) this.#loop.resume(item);
+      else {
+        const output = call.output ?? `Not done (${call.refusal_reason ?? call.state}).`;
+        this.#deps.conversation.recall({ ...item, output, isError: call.state !== 'succeeded' });
+      }
     }
+  }
+
+  /** Resolves when no tool is running; those that wait for a decision do not count. */
+  runningDone(): Promise<void> {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stopListening = this.#ledger.on('finished', () => {
+        if (this.#running.size > 0) return;
+        stopListening();
+        resolve();
+      });
+    });
   }
 
   offered(): ReturnType<ToolLoop['offered']> {
@@ -234,9 +252,18 @@ export class SessionTools {
           ? 'A supervisor has been called. Tell the customer, and go on helping until one joins.'
           : 'No supervisor is there right now. Say so honestly: the customer can wait, or leave a phone number to be called back.';
       },
-      async endInteraction(reason) {
+      endInteraction: async (reason) => {
+        const others = conversation.openCalls().filter((call) => call.toolName !== END_INTERACTION);
+        if (others.length > 0) {
+          throw new Error(
+            `${others.map((call) => call.toolName).join(', ')} is not finished yet; wait for its result.`,
+          );
+        }
+        const lastHeard = conversation.lastSaid('customer')?.id;
         // The model's goodbye belongs to the step that called this; the end waits until it has been said.
         void replies.idle().then(() => {
+          // They went on talking: then it was not the end.
+          if (conversation.lastSaid('customer')?.id !== lastHeard) return replies.request();
           const goodbyeSaid = conversation.turns().at(-1)?.role === 'agent';
           const values = { business_name: claim.business.name };
           const lastWords = prompts.render('goodbye', values, { channel: claim.channel });

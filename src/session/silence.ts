@@ -73,7 +73,7 @@ export class Silence {
     if (name === undefined) return;
     this.#stage += 1;
     const said = replies.say(prompts.render(name, {}, { channel: 'voice' }));
-    if (name === 'silence_goodbye') void said.then(() => this.#deps.onEnd());
+    if (name === 'silence_goodbye') void said.then(() => this.#stage === names.length && this.#deps.onEnd());
     else this.#schedule();
   }
 }

@@ -35,7 +35,8 @@ export interface SpeakingAgentDeps {
   onModelFailure(failure: { attempt: number; error: unknown; final: boolean }): void;
   /** Said in the place of a reply that the model could not give. */
   apology(): string;
-  readonly firstTokenTimeoutMs: number;
+  /** Longest wait for the first and for each further part of an answer. */
+  readonly tokenTimeoutMs: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -124,17 +125,22 @@ export class SpeakingAgent extends voice.Agent {
       connOptions: this.session.connOptions.llmConnOptions,
     });
     // A model that hangs would leave the customer in silence for as long as the provider keeps the line open.
-    const hang = new Error('The model did not begin to answer in time.');
+    const hang = new Error('The model stopped answering.');
     let hung = false;
-    const stopWaiting = this.#deps.clock.after(this.#deps.firstTokenTimeoutMs, () => {
-      hung = true;
-      stream.close();
-    });
+    let stopWaiting = (): void => {};
+    const waitForMore = (): void => {
+      stopWaiting();
+      stopWaiting = this.#deps.clock.after(this.#deps.tokenTimeoutMs, () => {
+        hung = true;
+        stream.close();
+      });
+    };
+    waitForMore();
     try {
       for await (const chunk of stream) {
         const kept = this.#redirectCalls(chunk, request.toolChoice === 'none');
         if (!kept) continue;
-        if (kept.delta) stopWaiting();
+        waitForMore();
         yield kept;
       }
       if (hung) throw hang;

@@ -14,13 +14,15 @@ export interface ToolLoopDeps {
   readonly conversation: Conversation;
   readonly prompts: PromptBook;
   /** All calls of a step have their output: the model may go on. */
-  onStepSettled(outcome: ToolOutcome): void;
+  onStepSettled(outcome?: ToolOutcome): void;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** A model that calls tools without end is made to speak after so many steps on one turn of the customer. */
 const MAX_STEPS_A_TURN = 8;
+const NOT_WHILE_WAITING =
+  'Not run: no other tool may start while a decision is awaited. Ask again when it has come, if it is still needed.';
 
 /**
  * Brings the model's calls to the ledger and their outputs back into the conversation. The ledger runs them;
@@ -34,9 +36,27 @@ export class ToolLoop {
   }
 
   request(call: RequestedCall): void {
-    const { conversation, ledger, clock } = this.#deps;
+    const { conversation, ledger, clock, log } = this.#deps;
     conversation.call({ ...call, at: clock.now() });
+    if (this.#mustWait(call)) {
+      log.info(
+        { tool: call.toolName },
+        'a tool was called while another waits for a decision; it was not run',
+      );
+      conversation.settle(call.callId, NOT_WHILE_WAITING, true, clock.now());
+      if (!this.#somethingRuns()) this.#deps.onStepSettled();
+      return;
+    }
     void ledger.request(call).outcome.then((outcome) => this.#settle(outcome));
+  }
+
+  /** Models name tools that they were not offered; calls of the step that asked for the decision are not meant. */
+  #mustWait(call: RequestedCall): boolean {
+    if (call.toolName === WITHDRAW_REQUEST) return false;
+    const waiting = new Set(this.#deps.ledger.pending().map((pending) => pending.callId));
+    return this.#deps.conversation
+      .openCalls()
+      .some((open) => waiting.has(open.callId) && open.stepId !== call.stepId);
   }
 
   /** Takes up a call that an earlier generation of the interaction began. */

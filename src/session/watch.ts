@@ -18,6 +18,8 @@ export interface WatchDeps {
   readonly replies: Replies;
   readonly tools: SessionTools;
   readonly session: voice.AgentSession;
+  /** The customer is in the room: nobody else can be silent. */
+  present(): boolean;
   onSilentCustomer(): void;
   readonly log: Log;
 }
@@ -92,8 +94,13 @@ export class Watch {
   }
 
   #isCustomersTurn(): boolean {
-    const { replies, session, conversation } = this.#deps;
-    return !replies.speaking && session.userState !== 'speaking' && conversation.openCalls().length === 0;
+    const { replies, session, conversation, present } = this.#deps;
+    return (
+      present() &&
+      !replies.speaking &&
+      session.userState !== 'speaking' &&
+      conversation.openCalls().length === 0
+    );
   }
 
   #state(): FeedState {

@@ -98,15 +98,19 @@ function readWrapUp(text: string): { ok: true; wrapUp: WrapUp } | { ok: false; p
   try {
     const begin = text.indexOf('{');
     if (begin < 0) return { ok: false, problem: 'there is no JSON object in it' };
-    const parsed = wrapUpSchema.safeParse(
-      JSON.parse(jsonrepair(text.slice(begin, text.lastIndexOf('}') + 1 || undefined))),
-    );
+    const parsed = wrapUpSchema.safeParse(JSON.parse(jsonrepair(withoutFence(text.slice(begin)))));
     return parsed.success
       ? { ok: true, wrapUp: parsed.data }
       : { ok: false, problem: z.prettifyError(parsed.error) };
   } catch {
     return { ok: false, problem: 'it is not JSON' };
   }
+}
+
+/** A code fence's end and whatever comes after it; an answer that was cut off has none, and is repaired. */
+function withoutFence(text: string): string {
+  const fence = text.indexOf('```');
+  return fence < 0 ? text : text.slice(0, fence);
 }
 
 /** Topics are the business's own list; an issue tag outside its list counts as new, whether the model said so or not. */

@@ -1,6 +1,6 @@
-import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+import { AccessToken, AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import type { Customer } from '../../src/embedded/rehearsal/caller/caller.ts';
+import { type Customer, joinAsCustomer } from '../../src/embedded/rehearsal/caller/caller.ts';
 import type { Agent } from '../support/fixtures.ts';
 import { type ModelRequest, type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
 import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
@@ -37,6 +37,8 @@ function unreliableModel(request: ModelRequest) {
     case 'broken once':
       attempts += 1;
       return attempts === 1 ? { status: 500 } : 'Back again.';
+    case 'hang midway':
+      return { text: 'I was just about to', hang: 'midway' as const };
     case 'hang':
       return { hang: true as const };
     default:
@@ -132,6 +134,46 @@ test.for(['say nothing', 'too many requests', 'broken', 'hang'])(
     expect(failures.length).toBeGreaterThan(1);
   },
 );
+
+test('a model that stops in the middle of its answer does not silence the agent for good', async () => {
+  const { customer } = await join(plain);
+  await customer.send('hang midway');
+  await customer.waitForText(/I was just about to/);
+  await customer.send('and now');
+  await customer.waitForText('Heard: and now');
+});
+
+test('a job for a room of somebody else’s making: the agent serves whoever is there', async () => {
+  const { url, apiKey, apiSecret } = stack.livekit;
+  const room = `own-${crypto.randomUUID()}`;
+  const token = new AccessToken(apiKey, apiSecret, { identity: 'visitor' });
+  token.addGrant({ roomJoin: true, roomCreate: true, room, canPublishData: true, canSubscribe: true });
+  const customer = await joinAsCustomer({ url, token: await token.toJwt(), channel: 'chat' });
+  customers.push(customer);
+  const dispatches = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+  await dispatches.createDispatch(room, 'floorwalker', {
+    metadata: JSON.stringify({ agent_id: plain.id, kind: 'rehearsal' }),
+  });
+  await customer.waitForText(/AI assistant/);
+  await customer.send('hello from my own page');
+  await customer.waitForText('Heard: hello from my own page');
+  const [row] = await stack.database
+    .sql`select kind, status from interactions where livekit_room_id = ${room}`;
+  expect(row).toEqual({ kind: 'rehearsal', status: 'active' });
+});
+
+test('the same id with other words is the same message: what was stored is not rewritten', async () => {
+  const { customer, created } = await join(plain);
+  await customer.send('the first words', 'one-id');
+  await customer.waitForText('Heard: the first words');
+  customer.acknowledged.clear();
+  await customer.send('I never said that', 'one-id');
+  await customer.waitFor(() => customer.acknowledged.has('one-id'));
+  const rows = await stack.database.sql`
+    select content from interaction_messages
+    where interaction_id = ${created.interaction_id} and role = 'customer'`;
+  expect(rows.map((row) => row.content)).toEqual(['the first words']);
+});
 
 test('a model that fails once is asked again, and the customer notices nothing', async () => {
   const { customer } = await join(plain);
