@@ -8,7 +8,7 @@ import { measureMemory } from './parts/memory.ts';
 import { measurePermission } from './parts/permission.ts';
 import { measureStart } from './parts/start.ts';
 import { measureVoice } from './parts/voice.ts';
-import { asJson, describeMachine, load, table } from './report.ts';
+import { asJson, describeMachine, footnotes, load, table } from './report.ts';
 import { passedSettings, Stack } from './stack.ts';
 
 type Measure = (stack: Stack, options: BenchOptions, results: Measurements) => Promise<void>;
@@ -42,10 +42,27 @@ async function bench(options: BenchOptions): Promise<boolean> {
     await stack?.stop();
     for (let step = undo.pop(); step; step = undo.pop()) await step().catch(() => {});
   };
+  const report = async (complete: boolean): Promise<void> => {
+    const restless = stack?.restless ?? 0;
+    const loadAfter = load();
+    const settings = passedSettings();
+    const run = { startedAt, complete, ...machine, loadBefore, loadAfter, settings, restless, options };
+    const file = options.json ? resolve(options.json) : join(RESULTS, `${stamp}.json`);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, asJson(results, run));
+    process.stdout.write(`\n${table(results)}\n\n${footnotes(run)}\n${file}\n`);
+    if (results.failures.length === 0) await rm(logs, { recursive: true, force: true });
+    else process.stdout.write(`logs: ${logs}\n`);
+  };
+  let broken = false;
   const breakOff = (): void => {
+    broken = true;
     say('broken off; cleaning up');
+    const failed = results.failures.length;
     void clear()
-      .then(() => rm(logs, { recursive: true, force: true }))
+      // What fails because its servers go away has not failed.
+      .then(() => results.failures.splice(failed))
+      .then(() => report(false))
       .finally(() => process.exit(130));
   };
   process.once('SIGINT', breakOff).once('SIGTERM', breakOff);
@@ -59,29 +76,9 @@ async function bench(options: BenchOptions): Promise<boolean> {
   } finally {
     await clear();
   }
-
-  const restless = stack.restless;
-  const loadAfter = load();
-  const file = options.json ? resolve(options.json) : join(RESULTS, `${stamp}.json`);
-  const run = { startedAt, ...machine, loadBefore, loadAfter, settings: passedSettings(), restless, options };
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, asJson(results, run));
-  const about = `${machine.commit}, Node ${machine.node}, ${machine.cores} × ${machine.processor}`;
-  process.stdout.write(`\n${table(results)}\n\n${about}\n`);
-  process.stdout.write(
-    `load (1, 5, 15 min) before: ${loadBefore.join(' ')}, after: ${loadAfter.join(' ')}\n`,
-  );
-  if (loadBefore[0] !== undefined && loadBefore[0] > machine.cores / 2) {
-    process.stdout.write('The machine was busy with something else when this began: do not compare these.\n');
-  }
-  if (restless > 0) {
-    process.stdout.write(
-      `The worker did not come to rest before ${restless} measurements; those ran beside other work.\n`,
-    );
-  }
-  process.stdout.write(`${file}\n`);
-  if (results.failures.length === 0) await rm(logs, { recursive: true, force: true });
-  else process.stdout.write(`logs: ${logs}\n`);
+  // Whoever broke it off reports, and ends this process.
+  if (broken) await new Promise(() => {});
+  await report(true);
   return results.failures.length === 0;
 }
 

@@ -76,6 +76,32 @@ export function table({ series, failures }: Measurements): string {
   return [...lines, ...failed].join('\n');
 }
 
+/** Under what circumstances: what a reader must know before comparing two tables. */
+export function footnotes(run: {
+  readonly complete: boolean;
+  readonly commit: string;
+  readonly node: string;
+  readonly cores: number;
+  readonly processor: string;
+  readonly loadBefore: readonly number[];
+  readonly loadAfter: readonly number[];
+  readonly restless: number;
+}): string {
+  const { loadBefore, loadAfter, restless } = run;
+  const lines = [
+    `${run.commit}, Node ${run.node}, ${run.cores} × ${run.processor}`,
+    `load (1, 5, 15 min) before: ${loadBefore.join(' ')}, after: ${loadAfter.join(' ')}`,
+  ];
+  if (!run.complete) lines.push('Broken off: this is what was measured until then.');
+  if ((loadBefore[0] ?? 0) > run.cores / 2) {
+    lines.push('The machine was busy with something else when this began: do not compare these.');
+  }
+  if (restless > 0) {
+    lines.push(`The worker did not come to rest ${restless} times; what followed ran beside other work.`);
+  }
+  return lines.join('\n');
+}
+
 export function asJson(results: Measurements, run: Readonly<Record<string, unknown>>): string {
   const series = results.series.map((one) => ({
     ...one,

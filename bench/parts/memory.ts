@@ -43,19 +43,24 @@ export async function measureMemory(
   options: BenchOptions,
   results: Measurements,
 ): Promise<void> {
+  // A process that had a job may still be on its way out when the next sample is taken.
+  const used = new Set<number>();
   const sample = async (agent: Agent, what: string, talk: (visit: Visit) => Promise<void>): Promise<void> => {
     const worker = stack.workerPid;
     await stack.rest();
     await record(results, 'API', stack.apiPid);
     await record(results, 'worker', worker);
-    const { jobs, inference } = await processesOf(worker);
+    const { jobs: all, inference } = await processesOf(worker);
+    const jobs = all.filter((pid) => !used.has(pid));
     for (const pid of inference) await record(results, 'inference process', pid);
     for (const pid of jobs) await record(results, 'job process, idle', pid);
     const before = await usedBy(jobs);
     const visit = await stack.join(agent);
     try {
       await talk(visit);
-      await record(results, `job process, ${what}`, await busiest(before));
+      const pid = await busiest(before);
+      used.add(pid);
+      await record(results, `job process, ${what}`, pid);
     } finally {
       await stack.end(agent, visit);
     }
