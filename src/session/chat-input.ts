@@ -3,6 +3,7 @@ import type { Room, TextStreamReader } from '@livekit/rtc-node';
 import { maskCardNumbers } from '../domain/card-numbers.ts';
 import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
+import { ArrivalOrder } from './arrival-order.ts';
 import type { Clock } from './clock.ts';
 import type { StoreResult } from './outbox.ts';
 
@@ -33,16 +34,18 @@ export const MESSAGE_LIMIT_BYTES = 128 * 1024;
  */
 export class ChatInput {
   readonly #deps: ChatInputDeps;
+  /** By sender: nobody's unfinished message holds up another's. */
+  readonly #orders = new Map<string, ArrivalOrder>();
 
   constructor(deps: ChatInputDeps) {
     this.#deps = deps;
   }
 
   open(): void {
-    // Messages count in the order in which they are complete. Waiting for one that began earlier would let a
-    // stream that its sender never finishes (a page that was closed) hold up everything written after it.
     this.#deps.room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
-      void this.#read(reader, identity);
+      const order = this.#orders.get(identity) ?? new ArrivalOrder(this.#deps.clock);
+      this.#orders.set(identity, order);
+      void this.#read(reader, identity, order.begin());
     });
   }
 
@@ -50,22 +53,32 @@ export class ChatInput {
     this.#deps.room.unregisterTextStreamHandler(TOPIC_CHAT);
   }
 
-  async #read(reader: TextStreamReader, identity: string): Promise<void> {
-    const { clock, log, roleOf, onRejected } = this.#deps;
+  async #read(
+    reader: TextStreamReader,
+    identity: string,
+    inOrder: (deliver: () => void) => void,
+  ): Promise<void> {
     try {
       const text = await readBounded(reader);
-      const at = clock.now();
-      const from = roleOf(identity);
-      if (!from) return log.debug({ identity }, 'text from somebody who may not write here');
-      if (text === undefined) return onRejected(identity, 'too_long');
-      const clean = maskCardNumbers(withoutControlCharacters(text)).trim();
-      if (clean === '') return onRejected(identity, 'unreadable');
-      const id = messageId(identity, reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID] ?? reader.info.streamId);
-      this.#take({ id: id.stored, from, text: clean, at }, id.sent, identity);
+      const sentId = reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID] ?? reader.info.streamId;
+      inOrder(() => this.#deliver(text, sentId, identity));
     } catch (err) {
-      log.warn({ err, identity }, 'text stream could not be read');
-      if (roleOf(identity)) onRejected(identity, 'unreadable');
+      this.#deps.log.warn({ err, identity }, 'text stream could not be read');
+      inOrder(() => {
+        if (this.#deps.roleOf(identity)) this.#deps.onRejected(identity, 'unreadable');
+      });
     }
+  }
+
+  #deliver(text: string | undefined, sentId: string, identity: string): void {
+    const { clock, log, roleOf, onRejected } = this.#deps;
+    const from = roleOf(identity);
+    if (!from) return log.debug({ identity }, 'text from somebody who may not write here');
+    if (text === undefined) return onRejected(identity, 'too_long');
+    const clean = maskCardNumbers(withoutControlCharacters(text)).trim();
+    if (clean === '') return onRejected(identity, 'unreadable');
+    const id = messageId(identity, sentId);
+    this.#take({ id: id.stored, from, text: clean, at: clock.now() }, id.sent, identity);
   }
 
   #take(message: IncomingMessage, sentId: string, identity: string): void {

@@ -246,10 +246,13 @@ test('card numbers are masked before model, transcript and log; order numbers ar
   const { customer, created } = await join(plain);
   await customer.send('my card is 4111 1111 1111 1111 and the order is 1042');
   await customer.waitForText(/Heard: my card is \[card number ending in 1111\] and the order is 1042/);
-  const [row] = await stack.database.sql`
-    select content from interaction_messages
-    where interaction_id = ${created.interaction_id} and role = 'customer'`;
-  expect(row?.content).not.toContain('4111 1111');
+  const row = await waitUntil(async () => {
+    const [found] = await stack.database.sql`
+      select content from interaction_messages
+      where interaction_id = ${created.interaction_id} and role = 'customer'`;
+    return found;
+  });
+  expect(row.content).not.toContain('4111 1111');
   expect(JSON.stringify(model.requests)).not.toContain('4111 1111 1111');
   expect(stack.log.join('\n')).not.toContain('4111 1111');
 });
