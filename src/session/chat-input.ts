@@ -71,14 +71,18 @@ export class ChatInput {
   }
 
   #deliver(text: string | undefined, sentId: string, identity: string): void {
-    const { clock, log, roleOf, onRejected } = this.#deps;
-    const from = roleOf(identity);
-    if (!from) return log.debug({ identity }, 'text from somebody who may not write here');
-    if (text === undefined) return onRejected(identity, 'too_long');
-    const clean = maskCardNumbers(withoutControlCharacters(text)).trim();
-    if (clean === '') return onRejected(identity, 'unreadable');
+    const from = this.#deps.roleOf(identity);
+    if (!from) {
+      this.#deps.log.debug({ identity }, 'text from somebody who may not write here');
+      return;
+    }
+    const clean = maskCardNumbers(withoutControlCharacters(text ?? '')).trim();
+    if (clean === '') {
+      this.#deps.onRejected(identity, text === undefined ? 'too_long' : 'unreadable');
+      return;
+    }
     const id = messageId(identity, sentId);
-    this.#take({ id: id.stored, from, text: clean, at: clock.now() }, id.sent, identity);
+    this.#take({ id: id.stored, from, text: clean, at: this.#deps.clock.now() }, id.sent, identity);
   }
 
   #take(message: IncomingMessage, sentId: string, identity: string): void {

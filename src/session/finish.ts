@@ -13,6 +13,11 @@ export interface Ended {
   readonly reason: string;
 }
 
+/** `ended`: archived here. `left`: another worker has it, or will take it up. */
+export type SessionOutcome =
+  | ({ readonly kind: 'ended' } & Ended)
+  | { readonly kind: 'left'; readonly why: string };
+
 export interface FinishDeps {
   readonly claim: Claim;
   readonly services: SessionServices;

@@ -1,7 +1,5 @@
-import { llm, voice } from '@livekit/agents';
+import { type llm, voice } from '@livekit/agents';
 import { DisconnectReason, type Room, RoomEvent } from '@livekit/rtc-node';
-import type { OpeningFacts } from '../definitions/opening.ts';
-import { renderGreeting, renderSystemPrompt } from '../definitions/opening.ts';
 import type { PromptBook } from '../definitions/prompts.ts';
 import { TOPIC_DOORBELL } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
@@ -10,7 +8,7 @@ import type { Claim } from './claim.ts';
 import { within } from './clock.ts';
 import { Conversation } from './conversation.ts';
 import { CustomerProfile } from './customer-profile.ts';
-import { type Ended, finishInteraction } from './finish.ts';
+import { type Ended, finishInteraction, type SessionOutcome } from './finish.ts';
 import { leaveRoom } from './hang-up.ts';
 import { sendHistory } from './history.ts';
 import { createMedia, type Media } from './media.ts';
@@ -19,22 +17,16 @@ import type { StoreResult } from './outbox.ts';
 import { Presence } from './presence.ts';
 import { Recorder, traceError } from './recorder.ts';
 import { Replies } from './replies.ts';
+import { Requests } from './requests.ts';
 import type { SessionNews, SessionServices } from './services.ts';
 import { SessionTools } from './session-tools.ts';
-import { type ModelRequest, SpeakingAgent } from './speaking-agent.ts';
+import { SpeakingAgent } from './speaking-agent.ts';
 import { traceUsage } from './usage-trace.ts';
 import { Watch } from './watch.ts';
-
-/** `ended`: archived here. `left`: another worker has it, or will take it up. */
-export type SessionOutcome =
-  | ({ readonly kind: 'ended' } & Ended)
-  | { readonly kind: 'left'; readonly why: string };
 
 /** How long an utterance may still be going on before an interaction ends all the same. */
 const LAST_WORDS_MS = 15_000;
 const RUNNING_TOOLS_MS = 5_000;
-/** How long a request to the model waits for tool servers that have not listed their tools yet. */
-const TOOLS_WAIT_MS = 3_000;
 
 /**
  * One interaction from its claim to its archive. An object, not a process: it keeps nothing in modules and
@@ -52,10 +44,10 @@ export class InteractionSession {
   readonly #conversation = new Conversation();
   readonly #recorder: Recorder;
   readonly #profile: CustomerProfile;
-  readonly #openedAt: Date;
   #media!: Media;
   #replies!: Replies;
   #tools!: SessionTools;
+  #requests!: Requests;
   #watch!: Watch;
   #chat!: ChatInput;
   #presence!: Presence;
@@ -72,7 +64,6 @@ export class InteractionSession {
     this.#log = services.log.child({ interaction: claim.interactionId, generation: claim.generation });
     this.#prompts = services.prompts.forLanguage(claim.agent.language).book;
     this.#profile = new CustomerProfile(claim);
-    this.#openedAt = new Date(services.clock.now());
     this.#recorder = new Recorder({
       key: claim,
       conversation: this.#conversation,
@@ -109,7 +100,7 @@ export class InteractionSession {
 
   /** Ends the interaction: last words, archive, then everything that may fail. Safe to call twice. */
   async end(status: Ended['status'], reason: string, lastWords?: string): Promise<void> {
-    if (!this.#begins()) return this.#settled();
+    if (!(await this.#begins())) return;
     this.#replies.conclude();
     if (this.#presence.present && this.#room.isConnected) await this.#sayLastWords(lastWords);
     else this.#replies.hush();
@@ -137,7 +128,7 @@ export class InteractionSession {
 
   /** Leaves without ending: what is known is stored and another worker may go on. Safe to call twice. */
   async leave(why: string): Promise<void> {
-    if (!this.#begins()) return this.#settled();
+    if (!(await this.#begins())) return;
     if (this.#started) {
       this.#replies.hush();
       this.#chat.close();
@@ -158,16 +149,12 @@ export class InteractionSession {
     this.#resolve({ kind: 'left', why });
   }
 
-  /** True once: for whoever is first to end or to leave. */
-  #begins(): boolean {
-    if (this.#leaving) return false;
+  /** True for whoever is first to end or to leave; others go on when everything is stored, as must the process. */
+  async #begins(): Promise<boolean> {
+    const first = !this.#leaving;
     this.#leaving = true;
-    return true;
-  }
-
-  /** The process must not be gone before whoever was first has stored everything. */
-  async #settled(): Promise<void> {
-    await this.outcome;
+    if (!first) await this.outcome;
+    return first;
   }
 
   async #sayLastWords(lastWords: string | undefined): Promise<void> {
@@ -208,6 +195,15 @@ export class InteractionSession {
       onFenced: () => void this.leave('another worker holds the interaction'),
       log: this.#log,
     });
+    this.#requests = new Requests({
+      claim: this.#claim,
+      profile: this.#profile,
+      prompts: this.#prompts,
+      conversation: this.#conversation,
+      tools: this.#tools,
+      clock,
+      log: this.#log,
+    });
     this.#watch = new Watch({
       claim: this.#claim,
       services: this.#services,
@@ -243,7 +239,11 @@ export class InteractionSession {
   #createAgent(): SpeakingAgent {
     const { clock, config } = this.#services;
     return new SpeakingAgent({
-      buildRequest: (speculative) => this.#buildRequest(speculative),
+      buildRequest: async (speculative) => {
+        const request = await this.#requests.build(speculative);
+        this.#replies.answered();
+        return request;
+      },
       onToolCall: (call) => this.#tools.request(call),
       onCustomerTurn: (message) => this.#onCustomerTurn(message),
       onModelFailure: ({ attempt, error, final }) => {
@@ -273,28 +273,6 @@ export class InteractionSession {
     this.#tools.resumeOpenCalls();
   }
 
-  async #buildRequest(speculative: llm.ChatMessage | undefined): Promise<ModelRequest> {
-    await within(this.#services.clock, TOOLS_WAIT_MS, this.#tools.ready);
-    this.#replies.answered();
-    const { text, problems } = renderSystemPrompt(this.#prompts, this.#facts());
-    if (problems.length > 0)
-      this.#log.warn({ problems }, 'the agent’s prompt has parts that can not be filled');
-    const chatCtx = this.#conversation.toChatContext(
-      text,
-      (call) => this.#tools.pendingText(call),
-      speculative,
-    );
-    const note = this.#tools.waitingNote();
-    if (note) chatCtx.items.push(llm.ChatMessage.create({ role: 'system', content: note }));
-    return { chatCtx, ...this.#tools.offered() };
-  }
-
-  #facts(): OpeningFacts {
-    const { agent, business, channel } = this.#claim;
-    const { name, phoneNumber, phoneSource } = this.#profile;
-    return { agent, business, channel, customer: { name, phoneNumber, phoneSource }, now: this.#openedAt };
-  }
-
   #onCustomerJoined(first: boolean): void {
     const identity = this.#claim.customerIdentity;
     this.#recorder.step('customer_joined', { output: { again: !first || this.#claim.recovered } });
@@ -306,7 +284,7 @@ export class InteractionSession {
     this.#watch.customerHeard();
     if (!this.#greeted) {
       this.#greeted = true;
-      void this.#replies.say(renderGreeting(this.#prompts, this.#facts()).text);
+      void this.#replies.say(this.#requests.greeting());
     } else if (first && this.#claim.recovered) {
       void this.#replies.say(this.#prompts.render('recovery_apology', {}, { channel: this.#claim.channel }));
       this.#owe();

@@ -1,0 +1,57 @@
+import { llm } from '@livekit/agents';
+import { type OpeningFacts, renderGreeting, renderSystemPrompt } from '../definitions/opening.ts';
+import type { PromptBook } from '../definitions/prompts.ts';
+import type { Log } from '../log.ts';
+import type { Claim } from './claim.ts';
+import { type Clock, within } from './clock.ts';
+import type { Conversation } from './conversation.ts';
+import type { CustomerProfile } from './customer-profile.ts';
+import type { SessionTools } from './session-tools.ts';
+import type { ModelRequest } from './speaking-agent.ts';
+
+export interface RequestsDeps {
+  readonly claim: Claim;
+  readonly profile: CustomerProfile;
+  readonly prompts: PromptBook;
+  readonly conversation: Conversation;
+  readonly tools: SessionTools;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** How long a request to the model waits for tool servers that have not listed their tools yet. */
+const TOOLS_WAIT_MS = 3_000;
+
+/** What the customer is greeted with and what the model is asked, from what is known at that moment. */
+export class Requests {
+  readonly #deps: RequestsDeps;
+  /** The prompt says when the conversation began; it must not change from turn to turn. */
+  readonly #openedAt: Date;
+
+  constructor(deps: RequestsDeps) {
+    this.#deps = deps;
+    this.#openedAt = new Date(deps.clock.now());
+  }
+
+  greeting(): string {
+    return renderGreeting(this.#deps.prompts, this.#facts()).text;
+  }
+
+  /** @param speculative the customer's turn, where it is not part of the conversation yet. */
+  async build(speculative: llm.ChatMessage | undefined): Promise<ModelRequest> {
+    const { clock, conversation, prompts, tools, log } = this.#deps;
+    await within(clock, TOOLS_WAIT_MS, tools.ready);
+    const { text, problems } = renderSystemPrompt(prompts, this.#facts());
+    if (problems.length > 0) log.warn({ problems }, 'the agent’s prompt has parts that can not be filled');
+    const chatCtx = conversation.toChatContext(text, (call) => tools.pendingText(call), speculative);
+    const note = tools.waitingNote();
+    if (note) chatCtx.items.push(llm.ChatMessage.create({ role: 'system', content: note }));
+    return { chatCtx, ...tools.offered() };
+  }
+
+  #facts(): OpeningFacts {
+    const { agent, business, channel } = this.#deps.claim;
+    const { name, phoneNumber, phoneSource } = this.#deps.profile;
+    return { agent, business, channel, customer: { name, phoneNumber, phoneSource }, now: this.#openedAt };
+  }
+}
