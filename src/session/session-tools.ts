@@ -272,7 +272,11 @@ export class SessionTools {
         return `The conversation ends now (${reason}). Say nothing more.`;
       },
       withdrawRequest: async (reason) => {
+        const waiting = this.#ledger.pending();
         const count = await this.#ledger.withdraw(null, reason);
+        // The model goes on when it can see that they are withdrawn; before, it would withdraw them once more.
+        const calls = waiting.map((call) => this.#ledger.request({ ...call, rawArguments: '' }).outcome);
+        if (count > 0) await Promise.all(calls);
         return count > 0
           ? 'The request was withdrawn. Nothing was done.'
           : 'It was too late: the request had been decided.';

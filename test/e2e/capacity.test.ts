@@ -16,7 +16,7 @@ beforeAll(async () => {
     openaiBaseUrl: model.openaiBaseUrl,
     maxInteractions: 2,
     env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
-    figures: { rejoinChatMs: 500 },
+    figures: { rejoinChatMs: 500, drainMs: 60_000 },
   });
   agent = await stack.createAgent({ maxConcurrentInteractions: 10 });
 }, 90_000);
@@ -68,7 +68,8 @@ test('an agent takes no more interactions at once than its row says, whatever th
   const first = await join(busy);
   await first.customer.waitForText(/AI assistant/);
   const second = await join(busy);
-  await waitUntil(() => stack.log.some((line) => line.includes('agent_at_capacity')));
+  await first.customer.send('meanwhile');
+  await first.customer.waitForText('Heard: meanwhile');
   const [row] = await stack.database.sql`
     select status from interactions where id = ${second.created.interaction_id}`;
   expect(row?.status).toBe('queued');

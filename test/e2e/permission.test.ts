@@ -144,6 +144,7 @@ test('a customer who changes their mind withdraws the request', async () => {
   const { customer, created } = await join();
   await customer.send('please refund order 505');
   await pendingPermission(created.interaction_id);
+  await customer.waitForText(/approval/);
   await customer.send('forget it');
   await customer.waitForText(/withdrawn/);
   const row = await waitUntil(async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@supabase/supabase-js';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { freeTcpPort } from '../../src/embedded/ports.ts';
 import { DemoProcess } from './demo-process.ts';
 import { isRunning } from './orphans.ts';
@@ -63,6 +63,10 @@ describe('a demo that stays up', () => {
       await running.until(new RegExp(`${name} \\(process ${pid}\\) died \\(SIGKILL\\)`), 5_000);
       await running.until(new RegExp(`${name} runs again \\(process \\d+\\)`), START_MS);
     }
+    // What lost its database starts again too, some moments later.
+    const complete = ({ processes }: { processes: readonly { pid: number }[] }) =>
+      processes.length === first.processes.length && processes.every(({ pid }) => isRunning(pid));
+    await vi.waitUntil(async () => complete(await running.describe()), { timeout: START_MS, interval: 200 });
     const later = await running.describe();
     expect(later.processes).toHaveLength(first.processes.length);
     expect(later.processes.every(({ pid }) => isRunning(pid))).toBe(true);

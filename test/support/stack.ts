@@ -183,8 +183,7 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
     },
     async stop() {
       await Promise.all(customers.map((customer) => customer.leave()));
-      await Promise.all(children.map((child) => child.stop()));
-      await api.stop();
+      await Promise.all([...children.map((child) => child.stop()), api.stop()]);
       await database.stop();
     },
   };
@@ -221,6 +220,10 @@ function environment(
     WORKER_IDLE_PROCESSES: '1',
     WORKER_MAX_INTERACTIONS: String(options.maxInteractions ?? 10),
     LOG_LEVEL: 'debug',
+    // Customers who were left behind by a test must not keep its worker for the time that real ones get.
+    FLOORWALKER_DRAIN_MS: '1000',
+    FLOORWALKER_REJOIN_CHAT_MS: '5000',
+    FLOORWALKER_REJOIN_VOICE_MS: '5000',
     ...Object.fromEntries(figures),
     ...options.env,
   };

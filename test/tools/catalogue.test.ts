@@ -189,7 +189,8 @@ describe('a server in trouble', () => {
     const before = process.memoryUsage().rss;
     const result = await run(catalogue, 'ping', {});
     expect(result.status).toBe('failed');
-    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
+    // 400 MB are on their way; what the process takes for itself differs by tens of megabytes from run to run.
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
     expect(lines.some(({ msg }) => msg.includes('floods'))).toBe(true);
   });
 

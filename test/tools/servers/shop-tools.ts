@@ -118,7 +118,7 @@ async function answer(
     case 'big_result':
       return text('x'.repeat(300_000));
     case 'flood':
-      process.stdout.write('y'.repeat(40 * 1024 * 1024));
+      for (let part = 0; part < 10; part += 1) process.stdout.write('y'.repeat(40 * 1024 * 1024));
       return new Promise(() => undefined);
     case 'not_a_result':
       return { content: 'wrong', isError: 'perhaps' };
