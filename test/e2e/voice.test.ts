@@ -148,6 +148,25 @@ test('recognition that is cut off: the caller is understood again on the same ca
   await customer.waitForText(/You said: What time/, { deadlineMs: 40_000 });
 }, 90_000);
 
+test('a caller who is gone in mid-sentence: the call is archived with what was said until then', async () => {
+  const { customer, created } = await call();
+  const speaking = customer.say('Please tell me a story.');
+  await customer.waitFor(() => customer.transcripts.length > 0, {
+    deadlineMs: 25_000,
+    what: 'the first words',
+  });
+  await customer.leave();
+  await speaking;
+  const archived = await waitUntil(async () => {
+    const [row] = await stack.database.sql`
+      select i.status, i.end_reason, a.facts from interactions i
+      join interaction_archives a on a.interaction_id = i.id where i.id = ${created.interaction_id}`;
+    return row;
+  }, 40_000);
+  expect(archived).toMatchObject({ status: 'completed', end_reason: 'customer_left' });
+  expect(archived.facts.messages.agent).toBeGreaterThanOrEqual(1);
+}, 90_000);
+
 test('a caller who says nothing is asked, asked again, and let go politely', async () => {
   const { customer, created } = await call();
   await customer.waitForText(/still there/i, { deadlineMs: 30_000 });
