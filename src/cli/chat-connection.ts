@@ -2,13 +2,18 @@ import { EventEmitter } from 'node:events';
 import { Readable } from 'node:stream';
 import { DisconnectReason, Room, RoomEvent, type TextStreamReader } from '@livekit/rtc-node';
 import { z } from 'zod';
-import { ATTRIBUTE_MESSAGE_ID, parseAgentIdentity, TOPIC_ACK, TOPIC_CHAT } from '../domain/identities.ts';
+import {
+  ATTRIBUTE_MESSAGE_ID,
+  parseAgentIdentity,
+  TOPIC_ACK,
+  TOPIC_CHAT,
+  TOPIC_HISTORY,
+} from '../domain/identities.ts';
 import { ApiRefusal, type ChatApi, type Created, type Join } from './chat-api.ts';
 import { ChatOutbox } from './chat-outbox.ts';
 
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
 /** What was said so far, for whoever comes back: a JSON list, oldest first. */
-const TOPIC_HISTORY = 'floorwalker.history';
 const historySchema = z.array(z.object({ role: z.string(), text: z.string() }));
 /** The API lets a customer back into a chat for ten minutes. */
 const REJOIN_FOR_MS = 600_000;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { PROMPTS_DIRECTORY } from '../definitions/prompts.ts';
 import { FloorwalkerError } from '../errors.ts';
 import { type CommandDeps, printLines } from './command-deps.ts';
 import { checkAgents } from './doctor/agents.ts';
@@ -10,7 +10,6 @@ import { checkDatabase, checkDatabaseUrl } from './doctor/database.ts';
 import { checkLiveKit, checkModel, checkSpeech } from './doctor/services.ts';
 import { checkPrompts, checkSettings } from './doctor/settings.ts';
 
-const PROMPTS = fileURLToPath(new URL('../../prompts', import.meta.url));
 const DEMO_FILE = join('.floorwalker', 'demo.json');
 
 export function registerDoctorCommand(program: Command, deps: CommandDeps): void {
@@ -38,7 +37,7 @@ export function registerDoctorCommand(program: Command, deps: CommandDeps): void
 export async function examine(env: CommandDeps['env']): Promise<readonly Finding[]> {
   const settings = checkSettings(env);
   const { config } = settings;
-  const findings: Finding[] = [...settings.findings, ...checkPrompts(PROMPTS)];
+  const findings: Finding[] = [...settings.findings, ...checkPrompts(PROMPTS_DIRECTORY)];
   const add = async (area: string, prefixes: string[], check: () => Promise<readonly Finding[]>) => {
     findings.push(...(await guarded(area, prefixes.every(settings.usable), check)));
   };
@@ -60,7 +59,9 @@ export async function examine(env: CommandDeps['env']): Promise<readonly Finding
   });
   await add('speech', ['OPENAI_', 'DEEPGRAM_'], () => checkSpeech(config.speech, config.llm));
   if (databaseUsable) {
-    await add('agents', ['TOOL_'], () => checkAgents({ config, promptsDirectory: PROMPTS, models }));
+    await add('agents', ['TOOL_'], () =>
+      checkAgents({ config, promptsDirectory: PROMPTS_DIRECTORY, models }),
+    );
   } else {
     const skipped = new Findings('agents');
     skipped.skip('agents', 'not checked: the database comes first');

@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { scorerSettings } from '../config.ts';
-import { loadPrompts } from '../definitions/prompts.ts';
+import { loadPrompts, PROMPTS_DIRECTORY } from '../definitions/prompts.ts';
+import { scorerPrompt } from '../definitions/scorer-prompt.ts';
 import { FloorwalkerError } from '../errors.ts';
 import { createDeviceScorer } from '../scoring/device-scorer.ts';
 import { createModelScorer } from '../scoring/model-scorer.ts';
@@ -28,7 +28,6 @@ export const SCORE_USAGE = 'floorwalker score FILE|- [--scorer device|model]';
 /** A person waits here, not a tick: the model may take its time for a whole conversation. */
 const MODEL_TIMEOUT_MS = 60_000;
 const MODEL_CONVERSATIONS_AT_ONCE = 4;
-const PROMPTS_DIRECTORY = fileURLToPath(new URL('../../prompts', import.meta.url));
 
 const conversationSchema = z.object({
   id: z.union([z.string(), z.number()]),
@@ -182,11 +181,10 @@ function processDeps(): ScoreDeps {
       const device = await createDeviceScorer();
       if (kind === 'device') return device;
       const settings = scorerSettings();
-      const placeholders = { conversation: '{{conversation}}', customer_turns: '{{customer_turns}}' };
       return createModelScorer({
         ...settings.llm,
         model: settings.scoring.model,
-        prompt: loadPrompts(PROMPTS_DIRECTORY, 'en').renderOther('score_conversation', placeholders),
+        prompt: scorerPrompt(loadPrompts(PROMPTS_DIRECTORY, 'en')),
         fallback: device,
         timeoutMs: MODEL_TIMEOUT_MS,
         requestTimeoutMs: MODEL_TIMEOUT_MS,

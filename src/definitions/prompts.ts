@@ -1,5 +1,6 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { FloorwalkerError } from '../errors.ts';
 import {
   type ParsedPromptFile,
@@ -13,6 +14,9 @@ import type { TemplateValues } from './template.ts';
 
 export type { PromptChannel } from './prompt-file.ts';
 export type { PromptName, PromptValues } from './prompt-names.ts';
+
+/** The folder that is shipped with the project. */
+export const PROMPTS_DIRECTORY = fileURLToPath(new URL('../../prompts', import.meta.url));
 
 /** What a model is always given when an agent's language has no folder of its own. */
 const BASE_LANGUAGE = 'en';

@@ -3,6 +3,8 @@
 export const AGENT_NAME = 'floorwalker';
 export const TOPIC_CHAT = 'lk.chat';
 export const TOPIC_ACK = 'floorwalker.ack';
+/** What was said so far, as one JSON text, to a customer who comes back (a reloaded page). */
+export const TOPIC_HISTORY = 'floorwalker.history';
 export const TOPIC_DOORBELL = 'floorwalker.doorbell';
 /** Attribute of a text stream that carries the sender's own id of a message, for acknowledgement. */
 export const ATTRIBUTE_MESSAGE_ID = 'message_id';

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { VAD } from '@livekit/agents';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
@@ -7,7 +6,8 @@ import { createServiceClient, type Database } from '../database/client.ts';
 import { completeInteraction, requestSupervisor, setPhoneNumber } from '../database/interactions.ts';
 import { heartbeat, pollSessions, releaseLease } from '../database/leases.ts';
 import { appendRecords, recordMetrics } from '../database/records.ts';
-import { loadPromptLibrary, type PromptLibrary } from '../definitions/prompts.ts';
+import { loadPromptLibrary, PROMPTS_DIRECTORY, type PromptLibrary } from '../definitions/prompts.ts';
+import { scorerPrompt } from '../definitions/scorer-prompt.ts';
 import type { Log } from '../log.ts';
 import { createDeviceScorer } from '../scoring/device-scorer.ts';
 import { createModelScorer } from '../scoring/model-scorer.ts';
@@ -18,8 +18,6 @@ import { loadVad } from '../session/models.ts';
 import { Outbox } from '../session/outbox.ts';
 import type { InteractionStore, SessionNews, SessionServices } from '../session/services.ts';
 import { createToolCallStore } from '../tools/call-store.ts';
-
-export const PROMPTS_DIRECTORY = fileURLToPath(new URL('../../prompts', import.meta.url));
 
 export interface ProcessServices extends SessionServices {
   readonly db: Database;
@@ -85,15 +83,9 @@ function createRefiningScorer(
   return createModelScorer({
     ...config.llm,
     model: config.scoring.model,
-    prompt: promptText(prompts),
+    prompt: scorerPrompt(prompts.forLanguage('en').book),
     fallback,
   });
-}
-
-/** The scorer fills its own placeholders, turn by turn; the book only finds and checks the file. */
-function promptText(prompts: PromptLibrary): string {
-  const values = { conversation: '{{conversation}}', customer_turns: '{{customer_turns}}' };
-  return prompts.forLanguage('en').book.renderOther('score_conversation', values);
 }
 
 function createInteractionStore(db: Database): InteractionStore {

@@ -1,8 +1,6 @@
 import type { Room } from '@livekit/rtc-node';
+import { TOPIC_HISTORY } from '../domain/identities.ts';
 import type { Conversation } from './conversation.ts';
-
-/** Topic on which a customer who comes back (a reloaded page) is given what was said so far. */
-export const TOPIC_HISTORY = 'floorwalker.history';
 
 /** What customer, agent and supervisor said, oldest first, as one JSON array to this participant alone. */
 export async function sendHistory(room: Room, conversation: Conversation, identity: string): Promise<void> {

@@ -76,16 +76,10 @@ export class Replies {
   }
 
   /** Says fixed words of the runtime. Resolves when they have been said (or cut off). */
-  async say(
-    text: string,
-    options: { allowInterruptions?: boolean; inTranscript?: boolean } = {},
-  ): Promise<void> {
+  async say(text: string): Promise<void> {
     if (this.#closed || !this.#deps.leaseHolds()) return;
     await this.#attempt(async () => {
-      const handle = this.#deps.session.say(text, {
-        allowInterruptions: options.allowInterruptions ?? true,
-        addToChatCtx: options.inTranscript ?? true,
-      });
+      const handle = this.#deps.session.say(text, { allowInterruptions: true, addToChatCtx: true });
       await handle.waitForPlayout();
     });
   }
@@ -96,7 +90,7 @@ export class Replies {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Silences the agent at once and keeps it silent until `resume`. */
+  /** Silences the agent at once; nothing that was owed is said any more. */
   hush(): void {
     this.#owed = false;
     void this.#attempt(async () => {

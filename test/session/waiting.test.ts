@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { loadPrompts } from '../../src/definitions/prompts.ts';
-import { PROMPTS_DIRECTORY } from '../../src/runtime/process-services.ts';
+import { loadPrompts, PROMPTS_DIRECTORY } from '../../src/definitions/prompts.ts';
 import { Filler } from '../../src/session/filler.ts';
 import { Pause } from '../../src/session/pause.ts';
 import type { Replies } from '../../src/session/replies.ts';

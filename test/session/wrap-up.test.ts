@@ -1,8 +1,7 @@
 import { initializeLogger } from '@livekit/agents';
 import { expect, it, onTestFinished } from 'vitest';
-import { loadPrompts } from '../../src/definitions/prompts.ts';
+import { loadPrompts, PROMPTS_DIRECTORY } from '../../src/definitions/prompts.ts';
 import { createLog } from '../../src/log.ts';
-import { PROMPTS_DIRECTORY } from '../../src/runtime/process-services.ts';
 import { createLlm } from '../../src/session/models.ts';
 import { summarise, transcriptText } from '../../src/session/wrap-up.ts';
 import { ManualClock } from '../support/clock.ts';

@@ -9,12 +9,11 @@ import {
   TrackKind,
 } from '@livekit/rtc-node';
 import { z } from 'zod';
-import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT } from '../../../domain/identities.ts';
+import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT, TOPIC_HISTORY } from '../../../domain/identities.ts';
 import type { CallerEvent } from './events.ts';
 import { Microphone, type Spoken } from './microphone.ts';
 
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
-const TOPIC_HISTORY = 'floorwalker.history';
 const HEARING_RATE = 16_000;
 
 export interface CustomerOptions {
