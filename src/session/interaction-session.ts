@@ -1,28 +1,18 @@
-import { type llm, voice } from '@livekit/agents';
+import { voice } from '@livekit/agents';
 import { DisconnectReason, type Room, RoomEvent } from '@livekit/rtc-node';
 import type { PromptBook } from '../definitions/prompts.ts';
 import { TOPIC_DOORBELL } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
-import { ChatInput, type IncomingMessage } from './chat-input.ts';
 import type { Claim } from './claim.ts';
 import { within } from './clock.ts';
 import { Conversation } from './conversation.ts';
-import { CustomerProfile } from './customer-profile.ts';
 import { type Ended, finishInteraction, type SessionOutcome } from './finish.ts';
 import { leaveRoom } from './hang-up.ts';
-import { sendHistory } from './history.ts';
 import { createMedia, type Media } from './media.ts';
-import { TURN_TIMING } from './models.ts';
-import type { StoreResult } from './outbox.ts';
-import { Presence } from './presence.ts';
 import { Recorder, traceError } from './recorder.ts';
-import { Replies } from './replies.ts';
-import { Requests } from './requests.ts';
 import type { SessionNews, SessionServices } from './services.ts';
-import { SessionTools } from './session-tools.ts';
-import { SpeakingAgent } from './speaking-agent.ts';
+import { assembleParts, endForAbsence, type SessionLife, type SessionParts } from './session-parts.ts';
 import { traceUsage } from './usage-trace.ts';
-import { Watch } from './watch.ts';
 
 /** How long an utterance may still be going on before an interaction ends all the same. */
 const LAST_WORDS_MS = 15_000;
@@ -31,6 +21,9 @@ const RUNNING_TOOLS_MS = 5_000;
 /**
  * One interaction from its claim to its archive. An object, not a process: it keeps nothing in modules and
  * takes everything it shares from `services`, so that one or many of them run in a process.
+ *
+ * Here is its life: how it starts, ends and leaves. What is said is `Dialogue`'s, the parts and how they hang
+ * together are in session-parts.ts.
  */
 export class InteractionSession {
   /** Settles once, when the session has left the room and everything it knows is stored. */
@@ -43,18 +36,13 @@ export class InteractionSession {
   readonly #prompts: PromptBook;
   readonly #conversation = new Conversation();
   readonly #recorder: Recorder;
-  readonly #profile: CustomerProfile;
-  #media!: Media;
-  #replies!: Replies;
-  #tools!: SessionTools;
-  #requests!: Requests;
-  #watch!: Watch;
-  #chat!: ChatInput;
-  #presence!: Presence;
+  readonly #life: SessionLife;
+  #media: Media | undefined;
+  /** There from the moment at which the media are. */
+  #parts: SessionParts | undefined;
   #releaseLease: () => void = () => {};
   #resolve!: (outcome: SessionOutcome) => void;
   #leaving = false;
-  #greeted = false;
   #started = false;
 
   constructor(claim: Claim, room: Room, services: SessionServices) {
@@ -63,7 +51,6 @@ export class InteractionSession {
     this.#services = services;
     this.#log = services.log.child({ interaction: claim.interactionId, generation: claim.generation });
     this.#prompts = services.prompts.forLanguage(claim.agent.language).book;
-    this.#profile = new CustomerProfile(claim);
     this.#recorder = new Recorder({
       key: claim,
       conversation: this.#conversation,
@@ -73,23 +60,48 @@ export class InteractionSession {
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve;
     });
+    const isLeaving = (): boolean => this.#leaving;
+    const isStarted = (): boolean => this.#started;
+    this.#life = {
+      get leaving() {
+        return isLeaving();
+      },
+      get started() {
+        return isStarted();
+      },
+      end: (status, reason, lastWords) => void this.end(status, reason, lastWords),
+      leave: (why) => void this.leave(why),
+    };
   }
 
   /** Begins in a room that is connected. On an error the session has left and the lease is given back. */
   async start(): Promise<void> {
-    const { leases } = this.#services;
-    this.#releaseLease = leases.keep(this.#claim, {
+    const claim = this.#claim;
+    this.#releaseLease = this.#services.leases.keep(claim, {
       onPolled: (news) => this.#onNews(news),
       onLost: () => void this.leave('another worker holds the interaction'),
     });
     try {
-      this.#restore();
-      this.#media = await createMedia(this.#claim, this.#room, this.#services);
-      this.#assemble();
-      await this.#media.session.startLinked(this.#createAgent(), this.#media.roomIo);
-      this.#listen();
+      const media = await createMedia(claim, this.#room, this.#services);
+      this.#media = media;
+      const parts = assembleParts(
+        {
+          claim,
+          room: this.#room,
+          services: this.#services,
+          prompts: this.#prompts,
+          conversation: this.#conversation,
+          recorder: this.#recorder,
+          media,
+          log: this.#log,
+        },
+        this.#life,
+      );
+      this.#parts = parts;
+      await media.session.startLinked(parts.agent, media.roomIo);
+      this.#listen(media, parts);
       this.#started = true;
-      this.#recorder.step('joined', { output: { recovered: this.#claim.recovered } });
+      this.#recorder.step('joined', { output: { recovered: claim.recovered } });
     } catch (error) {
       this.#log.error({ err: error }, 'the session could not start');
       this.#recorder.step('join_failed', { error: traceError(error) });
@@ -100,11 +112,14 @@ export class InteractionSession {
 
   /** Ends the interaction: last words, archive, then everything that may fail. Safe to call twice. */
   async end(status: Ended['status'], reason: string, lastWords?: string): Promise<void> {
+    const parts = this.#parts;
+    const media = this.#media;
+    if (!parts || !media) return this.leave('the interaction ended before its session began');
     if (!(await this.#begins())) return;
-    this.#replies.conclude();
-    if (this.#presence.present && this.#room.isConnected) await this.#sayLastWords(lastWords);
-    else this.#replies.hush();
-    await this.#stopTalking(reason).catch((err: unknown) =>
+    parts.replies.conclude();
+    if (parts.presence.present && this.#room.isConnected) await this.#sayLastWords(parts, lastWords);
+    else parts.replies.hush();
+    await this.#stopTalking(parts, reason).catch((err: unknown) =>
       this.#log.error({ err }, 'the end was not orderly'),
     );
     try {
@@ -113,14 +128,14 @@ export class InteractionSession {
         services: this.#services,
         conversation: this.#conversation,
         prompts: this.#prompts,
-        model: this.#media.model,
+        model: media.model,
         log: this.#log,
         ended: { status, reason },
         closeRoom: () => this.#closeRoom(true),
       });
     } finally {
       this.#releaseLease();
-      await this.#tools.closeServers();
+      await parts.tools.closeServers();
       this.#log.info({ status, reason }, 'interaction ended');
       this.#resolve({ kind: 'ended', status, reason });
     }
@@ -129,22 +144,23 @@ export class InteractionSession {
   /** Leaves without ending: what is known is stored and another worker may go on. Safe to call twice. */
   async leave(why: string): Promise<void> {
     if (!(await this.#begins())) return;
+    const parts = this.#parts;
     if (this.#started) {
-      this.#replies.hush();
-      this.#chat.close();
-      this.#presence.close();
+      parts?.replies.hush();
+      parts?.chat.close();
+      parts?.presence.close();
     }
-    this.#watch?.close();
+    parts?.watch.close();
     const { clock, outbox, interactions } = this.#services;
     // A call that is under way has its effect whoever waits for it; its row should say so before another reads it.
-    await within(clock, RUNNING_TOOLS_MS, this.#tools?.runningDone() ?? Promise.resolve());
+    await within(clock, RUNNING_TOOLS_MS, parts?.tools.runningDone() ?? Promise.resolve());
     await within(clock, LAST_WORDS_MS, outbox.flushed());
     await this.#closeRoom(false);
     this.#releaseLease();
     await within(clock, LAST_WORDS_MS, interactions.release(this.#claim)).catch((err: unknown) =>
       this.#log.warn({ err }, 'the lease could not be given back; it runs out by itself'),
     );
-    await this.#tools?.closeServers();
+    await parts?.tools.closeServers();
     this.#log.info({ why }, 'session left the interaction');
     this.#resolve({ kind: 'left', why });
   }
@@ -157,109 +173,14 @@ export class InteractionSession {
     return first;
   }
 
-  async #sayLastWords(lastWords: string | undefined): Promise<void> {
+  async #sayLastWords({ replies }: SessionParts, lastWords: string | undefined): Promise<void> {
     const { clock } = this.#services;
-    if (lastWords) await within(clock, LAST_WORDS_MS, this.#replies.say(lastWords));
-    await within(clock, LAST_WORDS_MS, this.#replies.idle());
+    if (lastWords) await within(clock, LAST_WORDS_MS, replies.say(lastWords));
+    await within(clock, LAST_WORDS_MS, replies.idle());
   }
 
-  #restore(): void {
-    for (const { id, role, text, interrupted, at } of this.#claim.messages) {
-      this.#conversation.say({ id, role, text, interrupted, at });
-    }
-    this.#greeted = this.#claim.messages.some((message) => message.role === 'agent');
-  }
-
-  #assemble(): void {
-    const { clock, config, leases, log } = this.#services;
-    const { session } = this.#media;
-    this.#replies = new Replies({
-      session,
-      maySpeak: () => !this.#leaving && this.#started,
-      customerSpeaks: () => session.userState === 'speaking',
-      leaseHolds: () => leases.holds(this.#claim.interactionId),
-      quietMs: this.#claim.channel === 'voice' ? TURN_TIMING.endpointing.maxDelay + 100 : 0,
-      clock,
-      log,
-    });
-    this.#tools = new SessionTools({
-      claim: this.#claim,
-      services: this.#services,
-      prompts: this.#prompts,
-      conversation: this.#conversation,
-      recorder: this.#recorder,
-      profile: this.#profile,
-      replies: this.#replies,
-      isQuiet: () => this.#isQuiet(),
-      onEndRequested: (reason, lastWords) => void this.end('completed', reason, lastWords),
-      onFenced: () => void this.leave('another worker holds the interaction'),
-      log: this.#log,
-    });
-    this.#requests = new Requests({
-      claim: this.#claim,
-      profile: this.#profile,
-      prompts: this.#prompts,
-      conversation: this.#conversation,
-      tools: this.#tools,
-      clock,
-      log: this.#log,
-    });
-    this.#watch = new Watch({
-      claim: this.#claim,
-      services: this.#services,
-      prompts: this.#prompts,
-      conversation: this.#conversation,
-      replies: this.#replies,
-      tools: this.#tools,
-      session,
-      present: () => this.#presence.present,
-      onSilentCustomer: () => void this.end('completed', 'customer_silent'),
-      log: this.#log,
-    });
-    this.#chat = new ChatInput({
-      room: this.#room,
-      roleOf: (identity) => (identity === this.#claim.customerIdentity ? 'customer' : undefined),
-      onMessage: (message) => this.#onMessage(message),
-      onRejected: (_identity, why) => this.#onRejected(why),
-      clock,
-      log: this.#log,
-    });
-    this.#presence = new Presence({
-      room: this.#room,
-      customerIdentity: this.#claim.customerIdentity,
-      joinMs: config.figures.joinTimeoutMs,
-      rejoinMs: this.#claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs,
-      onJoined: (first) => this.#onCustomerJoined(first),
-      onLeft: () => this.#recorder.step('customer_left'),
-      onGone: (everCame) => this.#onAbsent(everCame),
-      clock,
-    });
-  }
-
-  #createAgent(): SpeakingAgent {
-    const { clock, config } = this.#services;
-    return new SpeakingAgent({
-      buildRequest: async (speculative) => {
-        const request = await this.#requests.build(speculative);
-        this.#replies.answered();
-        return request;
-      },
-      onToolCall: (call) => this.#tools.request(call),
-      onCustomerTurn: (message) => this.#onCustomerTurn(message),
-      onModelFailure: ({ attempt, error, final }) => {
-        this.#log.warn({ err: error, attempt, final }, 'the model did not answer');
-        this.#recorder.step('model_failure', { output: { attempt, final }, error: traceError(error) });
-      },
-      apology: () => this.#prompts.render('unavailable_apology', {}, { channel: this.#claim.channel }),
-      tokenTimeoutMs: config.figures.modelTimeoutMs,
-      clock,
-      log: this.#log,
-    });
-  }
-
-  #listen(): void {
-    const { session } = this.#media;
-    session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => this.#onSpoken(item));
+  #listen({ session }: Media, { chat, dialogue, presence, tools, watch }: SessionParts): void {
+    session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => dialogue.agentSpoke(item));
     session.on(voice.AgentSessionEventTypes.Close, () => void this.leave('the media session closed'));
     session.on(voice.AgentSessionEventTypes.Error, ({ error }) =>
       this.#recorder.step('media_error', { error: traceError(error) }),
@@ -267,76 +188,16 @@ export class InteractionSession {
     traceUsage(session, this.#recorder);
     this.#room.on(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.on(RoomEvent.DataReceived, this.#onData);
-    this.#chat.open();
-    this.#watch.start();
-    this.#presence.start();
-    this.#tools.resumeOpenCalls();
-  }
-
-  #onCustomerJoined(first: boolean): void {
-    const identity = this.#claim.customerIdentity;
-    this.#recorder.step('customer_joined', { output: { again: !first || this.#claim.recovered } });
-    if (this.#conversation.items.length > 0) {
-      sendHistory(this.#room, this.#conversation, identity).catch((err: unknown) =>
-        this.#log.debug({ err }, 'the history could not be sent'),
-      );
-    }
-    this.#watch.customerHeard();
-    if (!this.#greeted) {
-      this.#greeted = true;
-      void this.#replies.say(this.#requests.greeting());
-    } else if (first && this.#claim.recovered) {
-      void this.#replies.say(this.#prompts.render('recovery_apology', {}, { channel: this.#claim.channel }));
-      this.#owe();
-    }
-  }
-
-  /** After a recovery the customer's last words may still be without an answer. */
-  #owe(): void {
-    const last = this.#conversation.turns().at(-1);
-    if (last?.role === 'customer') this.#replies.request();
-  }
-
-  async #onMessage(message: IncomingMessage): Promise<StoreResult> {
-    const known = this.#conversation.find(message.id);
-    // Sent again because no acknowledgement came: the same message, whatever it says now.
-    if (known) return this.#recorder.said(known);
-    const stored = this.#recorder.said({ ...message, role: message.from });
-    this.#watch.customerHeard();
-    this.#replies.request({ restart: true });
-    return stored;
-  }
-
-  #onRejected(why: 'unreadable' | 'too_long'): void {
-    this.#recorder.step('message_rejected', { output: { why } });
-    const words =
-      why === 'too_long'
-        ? this.#prompts.render('message_too_long', { limit: '128 kB' })
-        : this.#prompts.render('message_unreadable', {});
-    void this.#replies.say(words);
-  }
-
-  #onCustomerTurn(message: llm.ChatMessage): boolean {
-    const text = message.textContent ?? '';
-    if (text.trim() !== '') {
-      const { id, createdAt: at } = message;
-      void this.#recorder.said({ id, role: 'customer', text, at });
-      this.#watch.customerHeard();
-    }
-    return !this.#leaving;
-  }
-
-  #onSpoken(item: llm.ChatMessage | llm.AgentHandoffItem): void {
-    if (item.type !== 'message' || item.role !== 'assistant') return;
-    const { id, createdAt: at, interrupted } = item;
-    const text = item.textContent ?? '';
-    if (text !== '') void this.#recorder.said({ id, role: 'agent', text, at, interrupted });
-    this.#watch.agentSpoke();
+    chat.open();
+    watch.start();
+    presence.start();
+    tools.resumeOpenCalls();
   }
 
   #onNews(news: SessionNews): void {
-    if (this.#leaving || !this.#started) return;
-    this.#tools.permissionsChanged(news.permissions);
+    const parts = this.#parts;
+    if (this.#leaving || !this.#started || !parts) return;
+    parts.tools.permissionsChanged(news.permissions);
     if (news.status === 'completed' || news.status === 'failed') {
       void this.leave('the interaction was ended elsewhere');
     } else if (news.end_requested_reason !== null) {
@@ -344,7 +205,7 @@ export class InteractionSession {
       const goodbye = this.#prompts.render('goodbye', values, { channel: this.#claim.channel });
       void this.end('completed', news.end_requested_reason, goodbye);
     } else {
-      this.#replies.nudge();
+      parts.replies.nudge();
     }
   }
 
@@ -362,26 +223,17 @@ export class InteractionSession {
     if (this.#leaving) return;
     if (reason === DisconnectReason.ROOM_DELETED) void this.end('completed', 'room_closed');
     // LiveKit closes a room in which nobody but agents has been for a while.
-    else if (reason === DisconnectReason.ROOM_CLOSED) this.#onAbsent(false);
+    else if (reason === DisconnectReason.ROOM_CLOSED)
+      endForAbsence(this.#life, this.#parts?.dialogue.began ?? false);
     else void this.leave(`the room was lost (${DisconnectReason[reason] ?? reason})`);
   };
 
-  #onAbsent(everCame: boolean): void {
-    if (everCame || this.#greeted) void this.end('completed', 'customer_left');
-    else void this.end('failed', 'not_joined');
-  }
-
-  #isQuiet(): boolean {
-    const { session } = this.#media;
-    return this.#presence.present && !this.#replies.speaking && session.userState !== 'speaking';
-  }
-
-  async #stopTalking(reason: string): Promise<void> {
-    this.#watch.close();
-    this.#presence.close();
-    this.#chat.close();
-    await this.#tools.stop(reason);
-    this.#replies.close();
+  async #stopTalking(parts: SessionParts, reason: string): Promise<void> {
+    parts.watch.close();
+    parts.presence.close();
+    parts.chat.close();
+    await parts.tools.stop(reason);
+    parts.replies.close();
   }
 
   async #closeRoom(deleteIt: boolean): Promise<void> {

@@ -1,0 +1,150 @@
+import type { Room } from '@livekit/rtc-node';
+import type { PromptBook } from '../definitions/prompts.ts';
+import type { Log } from '../log.ts';
+import { ChatInput } from './chat-input.ts';
+import type { Claim } from './claim.ts';
+import type { Conversation } from './conversation.ts';
+import { CustomerProfile } from './customer-profile.ts';
+import { Dialogue } from './dialogue.ts';
+import type { Media } from './media.ts';
+import { TURN_TIMING } from './models.ts';
+import { Presence } from './presence.ts';
+import { type Recorder, traceError } from './recorder.ts';
+import { Replies } from './replies.ts';
+import { Requests } from './requests.ts';
+import type { SessionServices } from './services.ts';
+import { SessionTools } from './session-tools.ts';
+import { SpeakingAgent } from './speaking-agent.ts';
+import { Watch } from './watch.ts';
+
+/** What the parts of a session are made from. */
+export interface SessionCore {
+  readonly claim: Claim;
+  readonly room: Room;
+  readonly services: SessionServices;
+  readonly prompts: PromptBook;
+  readonly conversation: Conversation;
+  readonly recorder: Recorder;
+  readonly media: Media;
+  readonly log: Log;
+}
+
+/** The session's life, as far as its parts can bring it to an end. */
+export interface SessionLife {
+  /** True from the first of `end` and `leave` on. */
+  readonly leaving: boolean;
+  /** True when everything is connected and listening. */
+  readonly started: boolean;
+  end(status: 'completed' | 'failed', reason: string, lastWords?: string): void;
+  leave(why: string): void;
+}
+
+/** The parts of one session, connected with one another and with its life. Nothing has begun yet. */
+export interface SessionParts {
+  readonly replies: Replies;
+  readonly tools: SessionTools;
+  readonly requests: Requests;
+  readonly watch: Watch;
+  readonly dialogue: Dialogue;
+  readonly chat: ChatInput;
+  readonly presence: Presence;
+  readonly agent: SpeakingAgent;
+}
+
+export function assembleParts(core: SessionCore, life: SessionLife): SessionParts {
+  const { claim, room, services, prompts, conversation, recorder, log } = core;
+  const { clock, config, leases } = services;
+  const { session } = core.media;
+  const profile = new CustomerProfile(claim);
+  const replies = new Replies({
+    session,
+    maySpeak: () => life.started && !life.leaving,
+    customerSpeaks: () => session.userState === 'speaking',
+    leaseHolds: () => leases.holds(claim.interactionId),
+    quietMs: claim.channel === 'voice' ? TURN_TIMING.endpointing.maxDelay + 100 : 0,
+    clock,
+    log,
+  });
+  const tools = new SessionTools({
+    claim,
+    services,
+    prompts,
+    conversation,
+    recorder,
+    profile,
+    replies,
+    isQuiet: () => presence.present && !replies.speaking && session.userState !== 'speaking',
+    onEndRequested: (reason, lastWords) => life.end('completed', reason, lastWords),
+    onFenced: () => life.leave('another worker holds the interaction'),
+    log,
+  });
+  const requests = new Requests({ claim, profile, prompts, conversation, tools, clock, log });
+  const watch = new Watch({
+    claim,
+    services,
+    prompts,
+    conversation,
+    replies,
+    tools,
+    session,
+    present: () => presence.present,
+    onSilentCustomer: () => life.end('completed', 'customer_silent'),
+    log,
+  });
+  const dialogue = new Dialogue({
+    claim,
+    room,
+    prompts,
+    conversation,
+    recorder,
+    replies,
+    requests,
+    watch,
+    log,
+  });
+  const chat = new ChatInput({
+    room,
+    roleOf: (identity) => (identity === claim.customerIdentity ? 'customer' : undefined),
+    onMessage: (message) => dialogue.written(message),
+    onRejected: (_identity, why) => dialogue.rejected(why),
+    clock,
+    log,
+  });
+  const presence = new Presence({
+    room,
+    customerIdentity: claim.customerIdentity,
+    joinMs: config.figures.joinTimeoutMs,
+    rejoinMs: claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs,
+    onJoined: (first) => dialogue.customerJoined(first),
+    onLeft: () => recorder.step('customer_left'),
+    onGone: (everCame) => endForAbsence(life, everCame || dialogue.began),
+    clock,
+  });
+  const agent = new SpeakingAgent({
+    buildRequest: async (speculative) => {
+      const request = await requests.build(speculative);
+      replies.answered();
+      return request;
+    },
+    onToolCall: (call) => tools.request(call),
+    onCustomerTurn: (message) => {
+      dialogue.customerSpoke(message);
+      return !life.leaving;
+    },
+    onModelFailure: ({ attempt, error, final }) => {
+      log.warn({ err: error, attempt, final }, 'the model did not answer');
+      recorder.step('model_failure', { output: { attempt, final }, error: traceError(error) });
+    },
+    apology: () => prompts.render('unavailable_apology', {}, { channel: claim.channel }),
+    tokenTimeoutMs: config.figures.modelTimeoutMs,
+    clock,
+    log,
+  });
+  return { replies, tools, requests, watch, dialogue, chat, presence, agent };
+}
+
+/** The customer did not come (back): an interaction that began is complete, one that did not has failed. */
+export function endForAbsence(life: SessionLife, began: boolean): void {
+  if (began) life.end('completed', 'customer_left');
+  else life.end('failed', 'not_joined');
+}
