@@ -3,12 +3,34 @@
 
 -- Tables
 
+create table floorwalker.elections (
+  role text not null,
+  holder text not null,
+  term bigint not null,
+  lease_until timestamp with time zone not null,
+  elected_at timestamp with time zone not null default clock_timestamp(),
+  constraint elections_pkey PRIMARY KEY (role),
+  constraint elections_holder_check CHECK (((length(holder) >= 1) AND (length(holder) <= 200))),
+  constraint elections_role_check CHECK ((role ~ '^[a-z][a-z_]{0,39}$'::text))
+);
+
 create table floorwalker.migrations (
   version integer not null,
   name text not null,
   checksum text not null,
   applied_at timestamp with time zone not null default now(),
   constraint migrations_pkey PRIMARY KEY (version)
+);
+
+create table floorwalker.retention_progress (
+  business_id uuid not null,
+  interactions bigint not null default 0,
+  transcripts bigint not null default 0,
+  metrics bigint not null default 0,
+  customers bigint not null default 0,
+  last_removed_at timestamp with time zone not null default clock_timestamp(),
+  constraint retention_progress_pkey PRIMARY KEY (business_id),
+  constraint retention_progress_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT
 );
 
 create table agent_tools (
@@ -115,6 +137,24 @@ create table customers (
   constraint customers_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
   constraint customers_name_check CHECK ((length(name) <= 200)),
   constraint customers_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{6,14}$'::text))
+);
+
+create table deletion_receipts (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  subject_kind text not null,
+  subject_hash text not null,
+  counts jsonb not null,
+  deleted_by uuid,
+  deleted_by_name text not null,
+  deleted_at timestamp with time zone not null,
+  hash text not null,
+  constraint deletion_receipts_pkey PRIMARY KEY (id),
+  constraint deletion_receipts_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint deletion_receipts_counts_check CHECK ((jsonb_typeof(counts) = 'object'::text)),
+  constraint deletion_receipts_hash_check CHECK ((hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint deletion_receipts_subject_hash_check CHECK ((subject_hash ~ '^[0-9a-f]{64}$'::text)),
+  constraint deletion_receipts_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['customer'::text, 'interaction'::text])))
 );
 
 create table interaction_archives (
@@ -233,6 +273,7 @@ create table interactions (
   purged_at timestamp with time zone,
   created_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default now(),
+  transcript_purged_at timestamp with time zone,
   constraint interactions_livekit_room_id_key UNIQUE (livekit_room_id),
   constraint interactions_provider_call_id_key UNIQUE (provider_call_id),
   constraint interactions_pkey PRIMARY KEY (id),
@@ -458,6 +499,8 @@ CREATE INDEX idx_audit_events_business ON public.audit_events USING btree (busin
 
 CREATE INDEX idx_audit_events_subject ON public.audit_events USING btree (subject_type, subject_id);
 
+CREATE INDEX idx_deletion_receipts_business ON public.deletion_receipts USING btree (business_id, deleted_at DESC);
+
 CREATE INDEX idx_interaction_steps_order ON public.interaction_steps USING btree (interaction_id, happened_at, id);
 
 CREATE INDEX idx_interactions_address ON public.interactions USING btree (address_hash, created_at DESC) WHERE (address_hash IS NOT NULL);
@@ -475,6 +518,8 @@ CREATE INDEX idx_interactions_open ON public.interactions USING btree (queued_at
 CREATE INDEX idx_interactions_phone_date ON public.interactions USING btree (business_id, phone_number, started_at DESC);
 
 CREATE INDEX idx_interactions_retention ON public.interactions USING btree (business_id, ended_at) WHERE (purged_at IS NULL);
+
+CREATE INDEX idx_interactions_transcript_retention ON public.interactions USING btree (business_id, ended_at) WHERE ((purged_at IS NULL) AND (transcript_purged_at IS NULL));
 
 CREATE INDEX idx_realtime_metrics_cleanup ON public.realtime_metrics USING btree (created_at);
 
@@ -598,6 +643,56 @@ CREATE OR REPLACE FUNCTION floorwalker.admin_business()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
   select business_id from users where id = auth.uid() and deleted_at is null and role = 'admin'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.apply_policy(p_business businesses, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  due record;
+  purged bigint := 0;
+  transcripts bigint := 0;
+  removed_metrics bigint;
+  removed_customers bigint := 0;
+begin
+  for due in
+    select i.id, i.customer_id from interactions i
+    where i.business_id = p_business.id and i.purged_at is null
+      and i.ended_at < clock_timestamp() - make_interval(days => floorwalker.keep_days(p_business, i))
+    order by i.agent_id, i.id limit p_limit for update of i skip locked
+  loop
+    perform floorwalker.purge_interaction(due.id);
+    purged := purged + 1;
+  end loop;
+  for due in
+    select i.id from interactions i
+    where i.business_id = p_business.id and i.purged_at is null and i.transcript_purged_at is null
+      and floorwalker.keep_transcript_days(p_business, i) < floorwalker.keep_days(p_business, i)
+      and i.ended_at < clock_timestamp() - make_interval(days => floorwalker.keep_transcript_days(p_business, i))
+    order by i.agent_id, i.id limit p_limit - purged for update of i skip locked
+  loop
+    perform floorwalker.purge_transcript(due.id);
+    transcripts := transcripts + 1;
+  end loop;
+  removed_metrics := floorwalker.expire_metrics(p_business.id, clock_timestamp() - make_interval(
+    hours => least(24, floorwalker.retention_figure(p_business.retention, 'metrics_hours', 24))), p_limit * 100);
+  if purged > 0 then
+    -- Customers of whom nothing is left.
+    delete from customers c where c.business_id = p_business.id and c.created_at < clock_timestamp() - interval '90 days'
+      and not exists (select from interactions i where i.customer_id = c.id);
+    get diagnostics removed_customers = row_count;
+    perform floorwalker.audit(p_business.id, 'retention.deleted', 'interactions', p_business.id::text,
+      jsonb_build_object('interactions', purged));
+  end if;
+  perform floorwalker.count_retention(p_business.id, purged, transcripts, removed_metrics, removed_customers);
+  return jsonb_build_object('interactions', purged, 'transcripts', transcripts, 'metrics', removed_metrics,
+    'customers', removed_customers,
+    'more', purged + transcripts >= p_limit or removed_metrics >= p_limit * 100);
+end
 $function$
 ;
 
@@ -850,6 +945,22 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.count_retention(p_business_id uuid, p_interactions bigint, p_transcripts bigint, p_metrics bigint, p_customers bigint)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  insert into floorwalker.retention_progress as r (business_id, interactions, transcripts, metrics, customers)
+  select p_business_id, p_interactions, p_transcripts, p_metrics, p_customers
+  where p_interactions + p_transcripts + p_metrics + p_customers > 0
+  on conflict (business_id) do update set
+    interactions = r.interactions + excluded.interactions, transcripts = r.transcripts + excluded.transcripts,
+    metrics = r.metrics + excluded.metrics, customers = r.customers + excluded.customers,
+    last_removed_at = clock_timestamp()
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.count_tool_edit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -883,6 +994,78 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.delete_subject(p_business_id uuid, p_subject jsonb, p_actor uuid, p_actor_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  ids uuid[];
+  running uuid[];
+  subjects text[];
+  one uuid;
+  phone text;
+  known customers;
+  removed jsonb;
+  counts jsonb := '{}';
+  nonce text := encode(sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'utf8')), 'hex');
+  receipt deletion_receipts;
+begin
+  if (select count(*) from jsonb_object_keys(p_subject) k where k in ('customer_id', 'phone_number', 'interaction_id')) <> 1 then
+    perform floorwalker.fail('invalid_request', 'Name the customer by one of customer_id, phone_number and interaction_id.');
+  end if;
+  -- The same lock as a new conversation takes: none begins between counting and deleting.
+  perform pg_advisory_xact_lock(hashtextextended('create:' || p_business_id, 0));
+  ids := floorwalker.subject_interactions(p_business_id, p_subject);
+  perform 1 from interactions where id = any (ids) order by agent_id, id for update;
+  select array_agg(id) into running from interactions where id = any (ids) and status in ('queued', 'active');
+  if running is not null then
+    perform floorwalker.fail('customer_in_conversation', 'A conversation of this customer is going on; end it first.',
+      jsonb_build_object('interaction_ids', to_jsonb(running)));
+  end if;
+
+  select * into known from customers where business_id = p_business_id
+    and (id::text = p_subject ->> 'customer_id' or phone_number = p_subject ->> 'phone_number');
+  phone := coalesce(known.phone_number, p_subject ->> 'phone_number',
+    (select i.phone_number from interactions i where i.id = ids[1] and p_subject ? 'interaction_id'));
+  select array_agg(subject) into subjects from (
+    select unnest(ids)::text as subject
+    union select id::text from tool_calls where interaction_id = any (ids)
+    union select id::text from tool_permissions where interaction_id = any (ids)
+    union select id::text from interaction_archives where interaction_id = any (ids)
+    union select known.id::text) s where subject is not null;
+
+  receipt.id := gen_random_uuid();
+  receipt.business_id := p_business_id;
+  receipt.subject_kind := case when p_subject ? 'interaction_id' then 'interaction' else 'customer' end;
+  receipt.subject_hash := encode(sha256(convert_to(nonce || ':' ||
+    case when p_subject ? 'interaction_id' then p_subject ->> 'interaction_id' else phone end, 'utf8')), 'hex');
+  receipt.deleted_by := p_actor;
+  receipt.deleted_by_name := p_actor_name;
+
+  foreach one in array ids loop
+    removed := floorwalker.purge_interaction(one);
+    select coalesce(jsonb_object_agg(key, coalesce((counts ->> key)::bigint, 0) + coalesce((removed ->> key)::bigint, 0)), '{}')
+    into counts from (select jsonb_object_keys(counts || removed) as key) keys;
+  end loop;
+  counts := counts || jsonb_build_object('interactions', cardinality(ids));
+  if known.id is not null then
+    delete from customers where id = known.id;
+    counts := counts || '{"customers": 1}';
+  end if;
+  receipt.counts := counts;
+  receipt.deleted_at := clock_timestamp();
+  receipt.hash := floorwalker.receipt_hash(receipt);
+  insert into deletion_receipts select receipt.*;
+  perform floorwalker.redact_audit(p_business_id, subjects,
+    case when p_subject ? 'interaction_id' then null else phone end, receipt.id);
+  perform floorwalker.audit(p_business_id, 'customer.deleted', 'deletion_receipts', receipt.id::text, counts);
+  return to_jsonb(receipt) || jsonb_build_object('subject_nonce', nonce);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.derive_agent_status(p_agent_id uuid)
  RETURNS text
  LANGUAGE sql
@@ -899,6 +1082,39 @@ AS $function$
   left join interactions i on i.agent_id = a.id and i.status = 'active' and i.kind = 'live'
   where a.id = p_agent_id
   group by a.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.empty_of(p_interaction_id uuid, p_keep text[] DEFAULT '{}'::text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  place record;
+  removed bigint;
+  counts jsonb := '{}';
+begin
+  update tool_calls set permission_id = null where interaction_id = p_interaction_id and permission_id is not null;
+  for place in
+    select c.oid::regclass as address, c.relname as name
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('public', 'floorwalker')
+    join pg_attribute a on a.attrelid = c.oid and a.attname = 'interaction_id' and not a.attisdropped
+    where c.relkind in ('r', 'p') and not c.relispartition and not c.relname = any (p_keep)
+    -- Permissions stand on their calls, and what is only a record of changes is written by the other deletions.
+    order by case c.relname when 'tool_permissions' then 0 when 'tool_calls' then 2 else 1 end,
+      exists (select from pg_constraint f where f.conrelid = c.oid and f.contype = 'f') desc, c.relname
+  loop
+    execute format('delete from %s where interaction_id = $1', place.address) using p_interaction_id;
+    get diagnostics removed = row_count;
+    if removed > 0 then
+      counts := counts || jsonb_build_object(place.name, removed);
+    end if;
+  end loop;
+  return counts;
+end
 $function$
 ;
 
@@ -950,6 +1166,24 @@ begin
   returning * into archive;
   delete from realtime_metrics where interaction_id = ended.id;
   return archive;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.expire_metrics(p_business_id uuid, p_before timestamp with time zone, p_limit integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  deleted integer;
+begin
+  delete from realtime_metrics where id in (
+    select m.id from realtime_metrics m join interactions i on i.id = m.interaction_id
+    where m.created_at < p_before and i.business_id = p_business_id order by m.created_at limit p_limit);
+  get diagnostics deleted = row_count;
+  return deleted;
 end
 $function$
 ;
@@ -1156,9 +1390,9 @@ CREATE OR REPLACE FUNCTION floorwalker.keep_days(p_business businesses, p_row in
  SET search_path TO 'public', 'pg_temp'
 AS $function$
   select case
-    when p_row.kind = 'live' then coalesce((p_business.retention ->> 'archives_days')::integer, 90)
-    when p_row.status = 'failed' then coalesce((p_business.retention ->> 'failed_rehearsals_days')::integer, 365)
-    else coalesce((p_business.retention ->> 'rehearsals_days')::integer, 730)
+    when p_row.kind = 'live' then floorwalker.retention_figure(p_business.retention, 'archives_days', 90)
+    when p_row.status = 'failed' then floorwalker.retention_figure(p_business.retention, 'failed_rehearsals_days', 365)
+    else floorwalker.retention_figure(p_business.retention, 'rehearsals_days', 730)
   end
 $function$
 ;
@@ -1176,6 +1410,17 @@ begin
   end if;
   return new;
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.keep_transcript_days(p_business businesses, p_row interactions)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select least(floorwalker.keep_days(p_business, p_row),
+    floorwalker.retention_figure(p_business.retention, 'transcripts_days', floorwalker.keep_days(p_business, p_row)))
 $function$
 ;
 
@@ -1311,23 +1556,34 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION floorwalker.purge_interaction(p_interaction_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  update interactions set purged_at = clock_timestamp(), transcript_purged_at = coalesce(transcript_purged_at, clock_timestamp()),
+    generation = generation + 1, customer_id = null, phone_number = null, phone_source = null,
+    called_number = null, provider_call_id = null, agent_snapshot = null, disposition = null, supervisor_notes = null,
+    supervisor_request_reason = null, end_requested_reason = null, resume_token_hash = null, origin = null,
+    address_hash = null, rating_comment = null,
+    -- A person may have written whole sentences there.
+    end_reason = case when end_reason ~ '^[a-z_]{1,40}$' then end_reason else 'ended_by_supervisor' end
+  where id = p_interaction_id;
+  return floorwalker.empty_of(p_interaction_id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.purge_transcript(p_interaction_id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
-  delete from interaction_archives where interaction_id = p_interaction_id;
-  delete from interaction_messages where interaction_id = p_interaction_id;
-  delete from interaction_steps where interaction_id = p_interaction_id;
-  delete from realtime_metrics where interaction_id = p_interaction_id;
-  update tool_calls set permission_id = null where interaction_id = p_interaction_id;
-  delete from tool_permissions where interaction_id = p_interaction_id;
-  delete from tool_calls where interaction_id = p_interaction_id;
-  update interactions set purged_at = clock_timestamp(), customer_id = null, phone_number = null, phone_source = null,
-    called_number = null, agent_snapshot = null, supervisor_notes = null, supervisor_request_reason = null,
-    resume_token_hash = null, origin = null, address_hash = null, rating_comment = null
-  where id = p_interaction_id;
+  update interactions set transcript_purged_at = clock_timestamp() where id = p_interaction_id;
+  perform floorwalker.empty_of(p_interaction_id, array['interaction_archives', 'callback_requests']);
 end
 $function$
 ;
@@ -1350,6 +1606,36 @@ CREATE OR REPLACE FUNCTION floorwalker.read_leases(p_leases jsonb)
 AS $function$
   select (l ->> 'interaction_id')::uuid, (l ->> 'generation')::bigint, place
   from jsonb_array_elements(p_leases) with ordinality as leases (l, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.receipt_hash(p_receipt deletion_receipts)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select encode(sha256(convert_to(concat_ws('|', p_receipt.id, p_receipt.business_id, p_receipt.subject_kind,
+    p_receipt.subject_hash, p_receipt.counts, p_receipt.deleted_by, p_receipt.deleted_by_name,
+    extract(epoch from p_receipt.deleted_at)), 'utf8')), 'hex')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.redact_audit(p_business_id uuid, p_subjects text[], p_phone text, p_receipt uuid)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  changed bigint;
+begin
+  update audit_events set details = jsonb_build_object('deleted_by_receipt', p_receipt)
+  where business_id = p_business_id and details <> '{}'
+    and (subject_id = any (p_subjects) or (p_phone is not null and position(p_phone in details::text) > 0));
+  get diagnostics changed = row_count;
+  return changed;
+end
 $function$
 ;
 
@@ -1391,7 +1677,26 @@ CREATE OR REPLACE FUNCTION floorwalker.refuse_audit_change()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
+  if tg_op = 'UPDATE' then
+    if to_jsonb(new) - 'details' = to_jsonb(old) - 'details'
+      and (select count(*) from jsonb_object_keys(new.details)) = 1
+      and exists (select from deletion_receipts where id::text = new.details ->> 'deleted_by_receipt') then
+      return new;
+    end if;
+  end if;
   perform floorwalker.fail('audit_append_only', 'The audit log is only ever added to.');
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.refuse_receipt_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.fail('audit_append_only', 'Receipts of deletions are only ever added.');
   return null;
 end
 $function$
@@ -1410,6 +1715,24 @@ begin
     perform floorwalker.fail('not_allowed', 'This account is not part of any business here.');
   end if;
   return me;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.require_term(p_role text, p_term bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  seat floorwalker.elections;
+begin
+  select * into seat from floorwalker.elections where role = p_role for share;
+  if not found or seat.term <> p_term or seat.lease_until <= clock_timestamp() then
+    perform floorwalker.fail('term_over', 'Another process was elected for this, or nobody is.',
+      jsonb_build_object('term', seat.term));
+  end if;
 end
 $function$
 ;
@@ -1437,6 +1760,19 @@ AS $function$
   )
   from interactions i join interaction_archives a on a.interaction_id = i.id
   where i.id = p_interaction_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.retention_figure(p_policy jsonb, p_name text, p_default integer)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case
+    when jsonb_typeof(p_policy -> p_name) = 'number' and (p_policy ->> p_name)::numeric between 0 and 36500
+    then floor((p_policy ->> p_name)::numeric)::integer
+    else p_default end
 $function$
 ;
 
@@ -1634,6 +1970,38 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.subject_interactions(p_business_id uuid, p_subject jsonb)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer customers;
+  found_ids uuid[];
+begin
+  if p_subject ? 'interaction_id' then
+    select array_agg(id) into found_ids from interactions
+    where business_id = p_business_id and id::text = p_subject ->> 'interaction_id' and purged_at is null;
+    if found_ids is null then
+      perform floorwalker.fail('interaction_not_found', 'There is no such interaction.');
+    end if;
+    return found_ids;
+  end if;
+  select * into customer from customers
+  where business_id = p_business_id
+    and (id::text = p_subject ->> 'customer_id' or phone_number = p_subject ->> 'phone_number');
+  select coalesce(array_agg(id), '{}') into found_ids from interactions
+  where business_id = p_business_id
+    and (customer_id = customer.id or phone_number = coalesce(customer.phone_number, p_subject ->> 'phone_number'));
+  if customer.id is null and found_ids = '{}' then
+    perform floorwalker.fail('customer_not_found', 'There is no such customer.');
+  end if;
+  return found_ids;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.touch_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1799,34 +2167,37 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.apply_retention(p_limit integer DEFAULT 500)
+CREATE OR REPLACE FUNCTION public.apply_retention(p_limit integer DEFAULT 500, p_term bigint DEFAULT NULL::bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 declare
-  old_one record;
-  counts jsonb := '{}';
-  purged integer := 0;
-  business text;
+  business businesses;
+  batch jsonb;
+  total jsonb := '{"interactions": 0, "transcripts": 0, "metrics": 0, "customers": 0, "more": false}';
+  remaining integer := greatest(coalesce(p_limit, 500), 1);
 begin
-  for old_one in
-    select i.id, i.business_id from interactions i join businesses b on b.id = i.business_id
-    where i.purged_at is null and i.ended_at < clock_timestamp() - make_interval(days => floorwalker.keep_days(b, i))
-    order by i.agent_id, i.id limit p_limit for update of i skip locked
+  if p_term is not null then
+    perform floorwalker.require_term('housekeeping', p_term);
+  end if;
+  -- Whoever has waited longest comes first, so that the backlog of one business can't keep the others from theirs.
+  for business in
+    select b.* from businesses b left join floorwalker.retention_progress r on r.business_id = b.id
+    order by r.last_removed_at nulls first, b.id
   loop
-    perform floorwalker.purge_interaction(old_one.id);
-    purged := purged + 1;
-    counts := counts || jsonb_build_object(old_one.business_id, coalesce((counts ->> old_one.business_id::text)::integer, 0) + 1);
+    batch := floorwalker.apply_policy(business, remaining);
+    remaining := remaining - (batch ->> 'interactions')::integer - (batch ->> 'transcripts')::integer;
+    total := jsonb_build_object(
+      'interactions', (total ->> 'interactions')::bigint + (batch ->> 'interactions')::bigint,
+      'transcripts', (total ->> 'transcripts')::bigint + (batch ->> 'transcripts')::bigint,
+      'metrics', (total ->> 'metrics')::bigint + (batch ->> 'metrics')::bigint,
+      'customers', (total ->> 'customers')::bigint + (batch ->> 'customers')::bigint,
+      'more', (total ->> 'more')::boolean or (batch ->> 'more')::boolean);
+    exit when remaining <= 0;
   end loop;
-  for business in select jsonb_object_keys(counts) loop
-    perform floorwalker.audit(business::uuid, 'retention.deleted', 'interactions', business, jsonb_build_object('interactions', counts -> business));
-  end loop;
-  -- Customers of whom nothing is left.
-  delete from customers c where c.created_at < clock_timestamp() - interval '90 days' and purged > 0
-    and not exists (select from interactions i where i.customer_id = c.id);
-  return jsonb_build_object('interactions', purged, 'metrics', public.cleanup_realtime_metrics(), 'more', purged >= p_limit);
+  return total;
 end
 $function$
 ;
@@ -2132,6 +2503,65 @@ begin
       'arguments_hash', permission.arguments_hash, 'edited_hash', permission.edited_hash));
   return jsonb_build_object('permission', to_jsonb(permission)
     || jsonb_build_object('decided_by_name', (select name from users where id = permission.decided_by)));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.delete_customer(p_subject jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  actor users := floorwalker.actor();
+begin
+  if actor.id is null or actor.role <> 'admin' then
+    perform floorwalker.fail('not_allowed', 'Only an admin of the business may delete a customer''s data.');
+  end if;
+  return floorwalker.delete_subject(actor.business_id, p_subject, actor.id, actor.name);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.delete_customer_as_operator(p_subject jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  business businesses := floorwalker.find_business(p_subject);
+begin
+  return floorwalker.delete_subject(business.id, p_subject - 'business_slug' - 'business_id', null, 'operator');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.elect(p_role text, p_candidate text, p_lease_seconds numeric)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  seat floorwalker.elections;
+  lease interval := make_interval(secs => p_lease_seconds::double precision);
+  moment timestamptz;
+begin
+  insert into floorwalker.elections (role, holder, term, lease_until)
+  values (p_role, p_candidate, 1, clock_timestamp() + lease) on conflict (role) do nothing;
+  -- Waits for a batch of the present term that is being done (see require_term), so that none is done beside another.
+  select * into seat from floorwalker.elections where role = p_role for update;
+  moment := clock_timestamp();
+  if seat.lease_until > moment and seat.holder = p_candidate then
+    update floorwalker.elections set lease_until = moment + lease where role = p_role returning * into seat;
+  elsif seat.lease_until <= moment then
+    update floorwalker.elections set holder = p_candidate, term = term + 1, lease_until = moment + lease, elected_at = moment
+    where role = p_role returning * into seat;
+  end if;
+  return jsonb_build_object('elected', seat.holder = p_candidate, 'holder', seat.holder, 'term', seat.term,
+    'lease_until', seat.lease_until);
 end
 $function$
 ;
@@ -2596,6 +3026,20 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.resign(p_role text, p_candidate text, p_term bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  update floorwalker.elections set lease_until = clock_timestamp()
+  where role = p_role and holder = p_candidate and term = p_term;
+  return jsonb_build_object('resigned', found);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.resume_interaction(p_interaction_id uuid, p_resume_token_hash text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2608,6 +3052,18 @@ begin
   return jsonb_build_object('interaction_id', found_row.id, 'room', found_row.livekit_room_id,
     'status', found_row.status, 'agent_type', found_row.interaction_type);
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.retention_progress()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object('interactions', coalesce(sum(interactions), 0), 'transcripts', coalesce(sum(transcripts), 0),
+    'metrics', coalesce(sum(metrics), 0), 'customers', coalesce(sum(customers), 0))
+  from floorwalker.retention_progress
 $function$
 ;
 
@@ -2896,6 +3352,10 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.businesses FOR EACH ROW 
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.deletion_receipts FOR EACH ROW EXECUTE FUNCTION floorwalker.refuse_receipt_change();
+
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.deletion_receipts FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.refuse_receipt_change();
+
 CREATE TRIGGER check_fcr_on_archive AFTER INSERT OR UPDATE OF tags ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.update_fcr_on_followup();
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
@@ -2926,7 +3386,11 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECU
 
 -- Row-level security
 
+alter table floorwalker.elections enable row level security;
+
 alter table floorwalker.migrations enable row level security;
+
+alter table floorwalker.retention_progress enable row level security;
 
 alter table agent_tools enable row level security;
 
@@ -2937,6 +3401,8 @@ alter table audit_events enable row level security;
 alter table businesses enable row level security;
 
 alter table customers enable row level security;
+
+alter table deletion_receipts enable row level security;
 
 alter table interaction_archives enable row level security;
 
@@ -2973,6 +3439,8 @@ create policy own_business on public.businesses for select to authenticated usin
 create policy reachable on public.customers for select to authenticated using ((business_id = ( SELECT floorwalker.admin_business() AS admin_business)) OR (EXISTS ( SELECT
    FROM interactions i
   WHERE (i.customer_id = customers.id))));
+
+create policy admin_only on public.deletion_receipts for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
 create policy reachable on public.interaction_archives for select to authenticated using (EXISTS ( SELECT
    FROM interactions i
@@ -3036,13 +3504,17 @@ grant select on customers to authenticated;
 
 grant delete, insert, select, update on customers to service_role;
 
+grant select on deletion_receipts to authenticated;
+
+grant select on deletion_receipts to service_role;
+
 grant execute on function append_records(jsonb) to service_role;
 
 grant execute on function apply_agent(jsonb,integer,boolean) to service_role;
 
 grant execute on function apply_agents(jsonb) to service_role;
 
-grant execute on function apply_retention(integer) to service_role;
+grant execute on function apply_retention(integer,bigint) to service_role;
 
 grant execute on function calculate_performance_score(uuid,text) to authenticated;
 
@@ -3064,6 +3536,12 @@ grant execute on function create_interaction(jsonb) to service_role;
 
 grant execute on function decide_permission(uuid,text,text,jsonb,text) to authenticated;
 
+grant execute on function delete_customer(jsonb) to authenticated;
+
+grant execute on function delete_customer_as_operator(jsonb) to service_role;
+
+grant execute on function elect(text,text,numeric) to service_role;
+
 grant execute on function escalate_requests(numeric) to service_role;
 
 grant execute on function expire_permissions() to service_role;
@@ -3079,6 +3557,8 @@ grant execute on function floorwalker.actor_business() to service_role;
 grant execute on function floorwalker.admin_business() to authenticated;
 
 grant execute on function floorwalker.admin_business() to service_role;
+
+grant execute on function floorwalker.apply_policy(businesses,integer) to service_role;
 
 grant execute on function floorwalker.apply_tools(uuid,jsonb) to service_role;
 
@@ -3100,13 +3580,21 @@ grant execute on function floorwalker.check_time_zone() to service_role;
 
 grant execute on function floorwalker.count_agent_edit() to service_role;
 
+grant execute on function floorwalker.count_retention(uuid,bigint,bigint,bigint,bigint) to service_role;
+
 grant execute on function floorwalker.count_tool_edit() to service_role;
 
 grant execute on function floorwalker.created(interactions) to service_role;
 
+grant execute on function floorwalker.delete_subject(uuid,jsonb,uuid,text) to service_role;
+
 grant execute on function floorwalker.derive_agent_status(uuid) to service_role;
 
+grant execute on function floorwalker.empty_of(uuid,text[]) to service_role;
+
 grant execute on function floorwalker.end_interaction(interactions,text,text) to service_role;
+
+grant execute on function floorwalker.expire_metrics(uuid,timestamp with time zone,integer) to service_role;
 
 grant execute on function floorwalker.extend_vocabulary(uuid,jsonb) to service_role;
 
@@ -3130,6 +3618,8 @@ grant execute on function floorwalker.keep_days(businesses,interactions) to serv
 
 grant execute on function floorwalker.keep_decision() to service_role;
 
+grant execute on function floorwalker.keep_transcript_days(businesses,interactions) to service_role;
+
 grant execute on function floorwalker.limit_of(jsonb,jsonb,text) to service_role;
 
 grant execute on function floorwalker.link_customer(uuid,text) to service_role;
@@ -3148,9 +3638,15 @@ grant execute on function floorwalker.public_row(interactions) to service_role;
 
 grant execute on function floorwalker.purge_interaction(uuid) to service_role;
 
+grant execute on function floorwalker.purge_transcript(uuid) to service_role;
+
 grant execute on function floorwalker.reaches_agent(uuid) to service_role;
 
 grant execute on function floorwalker.read_leases(jsonb) to service_role;
+
+grant execute on function floorwalker.receipt_hash(deletion_receipts) to service_role;
+
+grant execute on function floorwalker.redact_audit(uuid,text[],text,uuid) to service_role;
 
 grant execute on function floorwalker.refresh_agent_status() to service_role;
 
@@ -3158,9 +3654,15 @@ grant execute on function floorwalker.refresh_paused() to service_role;
 
 grant execute on function floorwalker.refuse_audit_change() to service_role;
 
+grant execute on function floorwalker.refuse_receipt_change() to service_role;
+
 grant execute on function floorwalker.require_actor() to service_role;
 
+grant execute on function floorwalker.require_term(text,bigint) to service_role;
+
 grant execute on function floorwalker.resolved_at_first_contact(uuid) to service_role;
+
+grant execute on function floorwalker.retention_figure(jsonb,text,integer) to service_role;
 
 grant execute on function floorwalker.row_difference(jsonb,jsonb) to service_role;
 
@@ -3183,6 +3685,8 @@ grant execute on function floorwalker.snapshot_agent(uuid) to service_role;
 grant execute on function floorwalker.store_messages(uuid,jsonb) to service_role;
 
 grant execute on function floorwalker.store_steps(uuid,jsonb) to service_role;
+
+grant execute on function floorwalker.subject_interactions(uuid,jsonb) to service_role;
 
 grant execute on function floorwalker.touch_updated_at() to service_role;
 
@@ -3218,7 +3722,11 @@ grant execute on function request_supervisor(uuid,bigint,text) to service_role;
 
 grant execute on function request_tool_call(jsonb) to service_role;
 
+grant execute on function resign(text,text,bigint) to service_role;
+
 grant execute on function resume_interaction(uuid,text) to service_role;
+
+grant execute on function retention_progress() to service_role;
 
 grant execute on function schema_version() to authenticated;
 

@@ -100,6 +100,7 @@ const FIGURES = {
   drainMs: 600_000,
   modelTimeoutMs: 10_000,
   joinTimeoutMs: 120_000,
+  retentionMs: 600_000,
 } as const;
 
 export type Figures = { readonly [name in keyof typeof FIGURES]: number };

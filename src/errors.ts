@@ -59,6 +59,21 @@ export const ERROR_CATALOGUE = {
     title: 'There is no such business',
     remedy: 'Make it with `floorwalker business create`, or correct its slug.',
   },
+  customer_not_found: {
+    status: 404,
+    title: 'There is no such customer',
+    remedy: 'Check the id or the number; it may have been deleted already.',
+  },
+  customer_in_conversation: {
+    status: 409,
+    title: 'A conversation of this customer is going on',
+    remedy: 'End those in `interaction_ids` first, then delete again.',
+  },
+  term_over: {
+    status: 409,
+    title: 'Another process was elected for this work',
+    remedy: 'Nothing needs to be done; the elected one does it.',
+  },
   user_not_found: {
     status: 404,
     title: 'There is no such person',

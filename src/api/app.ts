@@ -13,6 +13,7 @@ import type { ApiParts } from './parts.ts';
 import { invalidRequest, problemResponse } from './problem.ts';
 import { addAgentRoutes } from './routes/agents.ts';
 import { addCustomerRoutes, CUSTOMER_PATHS } from './routes/customers.ts';
+import { addDeletionRoutes } from './routes/deletions.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addInteractionRoutes } from './routes/interactions.ts';
 import { addPermissionRoutes } from './routes/permissions.ts';
@@ -108,6 +109,7 @@ export function createApi(parts: ApiParts): Api {
   addInteractionRoutes(app, parts, person);
   addPermissionRoutes(app, parts, person);
   addAgentRoutes(app, person);
+  addDeletionRoutes(app, person);
 
   app.doc31('/openapi.json', {
     openapi: '3.1.0',

@@ -80,6 +80,21 @@ export const archiveSchema = z
   })
   .openapi('Archive');
 
+export const receiptSchema = z
+  .object({
+    id: idSchema,
+    subject_kind: z.enum(['customer', 'interaction']),
+    subject_hash: z
+      .string()
+      .openapi({ description: 'Tells whom it was about to whoever has `subject_nonce`.' }),
+    counts: z.record(z.string(), z.number()).openapi({ description: 'Rows that were deleted, by table.' }),
+    deleted_by: idSchema.nullable().openapi({ description: 'Null for an operator with the secret key.' }),
+    deleted_by_name: z.string(),
+    deleted_at: timestamp,
+    hash: z.string().openapi({ description: 'SHA-256 of the receipt.' }),
+  })
+  .openapi('DeletionReceipt');
+
 export const metricsSchema = z
   .object({
     timestamp,

@@ -11,6 +11,7 @@ import { People } from './identity.ts';
 import { ApiMetrics } from './metrics.ts';
 import { Origins } from './origins.ts';
 import type { ApiParts } from './parts.ts';
+import { measureRetention } from './retention-metrics.ts';
 import { Rooms } from './rooms.ts';
 import type { ApiSettings } from './settings.ts';
 
@@ -70,6 +71,7 @@ export class ApiServer {
   async #start(): Promise<ApiAddresses> {
     const { host, port, metricsPort } = this.#settings.api;
     this.#parts.metrics.collectProcess();
+    measureRetention(this.#parts.metrics.registry, this.#parts.serviceDb, this.#log);
     const api = createApi(this.#parts);
     const main = createServer(getRequestListener(api.fetch, { overrideGlobalObjects: false }));
     main.headersTimeout = 10_000;

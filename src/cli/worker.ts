@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { Config } from '../config.ts';
 import { createServiceClient } from '../database/client.ts';
 import type { Log } from '../log.ts';
 import { createClaims } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
+import { Housekeeping } from '../runtime/housekeeping.ts';
 import { Worker } from '../runtime/worker.ts';
 import { systemClock } from '../session/clock.ts';
 
@@ -15,20 +17,25 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
   const db = createServiceClient(config.supabase);
   const worker = new Worker({ config, claims: createClaims(db, config, log), log });
   const dispatcher = new Dispatcher({ db, config, hasPlace: () => worker.hasPlace, clock: systemClock, log });
+  // Containers of one image may share host name and process id.
+  const candidate = `${worker.id}-${randomUUID().slice(0, 8)}`;
+  const housekeeping = new Housekeeping({ db, config, candidate, clock: systemClock, log });
   stop.addEventListener('abort', () => {
     void dispatcher.stop();
+    void housekeeping.stop();
     worker.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));
   });
   void worker.registered().then(() => {
     if (stop.aborted) return;
     log.info({ worker: worker.id, cap: config.worker.maxInteractions }, 'worker is registered with LiveKit');
     dispatcher.start();
+    housekeeping.start();
   });
   try {
     await worker.run();
   } finally {
     // Also when LiveKit is lost for good: a process that takes nothing must not look alive.
-    await dispatcher.stop();
+    await Promise.all([dispatcher.stop(), housekeeping.stop()]);
     await worker.stop();
   }
 }

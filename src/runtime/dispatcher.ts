@@ -1,15 +1,8 @@
-import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
+import { AgentDispatchClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
-import {
-  type ClaimableInteraction,
-  claimableInteractions,
-  queuedInteractions,
-  reapUnjoined,
-} from '../database/leases.ts';
-import { escalateRequests, expirePermissions } from '../database/permissions.ts';
-import { applyRetention } from '../database/retention.ts';
-import { AGENT_NAME, customerIdentity } from '../domain/identities.ts';
+import { type ClaimableInteraction, claimableInteractions } from '../database/leases.ts';
+import { AGENT_NAME } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
 
@@ -25,10 +18,6 @@ export interface DispatcherDeps {
 const ROUND_MS = 1_000;
 /** A dispatch that was made has this long to become a claim before it is made again. */
 const PATIENCE_MS = 3_000;
-const HOUSEKEEPING_ROUNDS = 5;
-/** About every ten minutes; a batch at a time, so that it never holds up anything else. */
-const RETENTION_ROUNDS = 600;
-const RETENTION_BATCH = 200;
 
 /**
  * LiveKit tries a dispatch once and forgets it: with no worker free, or when a worker dies, nobody comes.
@@ -38,20 +27,16 @@ const RETENTION_BATCH = 200;
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #dispatches: AgentDispatchClient;
-  readonly #rooms: RoomServiceClient;
   /** When an interaction's generation was last dispatched or first seen; the key changes with each claim. */
   readonly #triedAt = new Map<string, number>();
   #cancel: (() => void) | undefined;
-  #round = 0;
   #stopped = true;
   #working: Promise<void> = Promise.resolve();
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
     const { url, apiKey, apiSecret } = deps.config.livekit;
-    const http = url.replace(/^ws/, 'http');
-    this.#dispatches = new AgentDispatchClient(http, apiKey, apiSecret);
-    this.#rooms = new RoomServiceClient(http, apiKey, apiSecret);
+    this.#dispatches = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
   }
 
   start(): void {
@@ -83,8 +68,6 @@ export class Dispatcher {
       for (const interaction of waiting) {
         if (this.#deps.hasPlace()) await this.#dispatch(interaction);
       }
-      this.#round += 1;
-      if (this.#round % HOUSEKEEPING_ROUNDS === 0) await this.#keepHouse();
     } catch (err) {
       log.warn({ err }, 'waiting interactions could not be looked for');
     }
@@ -118,35 +101,6 @@ export class Dispatcher {
   #forget(waiting: readonly ClaimableInteraction[]): void {
     const keys = new Set(waiting.map(dispatchKey));
     for (const key of this.#triedAt.keys()) if (!keys.has(key)) this.#triedAt.delete(key);
-  }
-
-  /** Permissions are timed out and empty rooms given up with or without a session that watches them. */
-  async #keepHouse(): Promise<void> {
-    const { db, config, log } = this.#deps;
-    await expirePermissions(db);
-    await escalateRequests(db, { afterSeconds: config.figures.escalationMs / 1000 });
-    if (this.#round % RETENTION_ROUNDS === 0) await applyRetention(db, { limit: RETENTION_BATCH });
-    const present = await this.#customersWaiting();
-    const reaped = await reapUnjoined(db, { afterSeconds: config.figures.joinTimeoutMs / 1000, present });
-    if (reaped.length > 0)
-      log.info({ interactions: reaped.length }, 'interactions that nobody joined were given up');
-  }
-
-  async #customersWaiting(): Promise<string[]> {
-    // Those that wait for a place of their agent are not claimable, and must not be given up for that.
-    const waiting = await queuedInteractions(this.#deps.db);
-    const present: string[] = [];
-    for (const { interaction_id, room } of waiting) {
-      try {
-        const participants = await this.#rooms.listParticipants(room);
-        if (participants.some(({ identity }) => identity === customerIdentity(interaction_id))) {
-          present.push(interaction_id);
-        }
-      } catch {
-        // A room that does not exist (any more) has nobody in it.
-      }
-    }
-    return present;
   }
 }
 

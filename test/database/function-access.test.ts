@@ -49,6 +49,10 @@ const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
   cleanup_realtime_metrics: {},
   cleanup_old_archives: { retention_days: 10_000 },
   apply_retention: { p_limit: 1 },
+  retention_progress: {},
+  elect: { p_role: 'INVALID', p_candidate: 'x', p_lease_seconds: 1 },
+  resign: { p_role: 'none', p_candidate: 'x', p_term: 1 },
+  delete_customer_as_operator: { p_subject: { business_slug: 'none' } },
 };
 
 const PEOPLE: readonly Role[] = ['admin', 'supervisor', 'cover', 'colleague', 'stranger', 'strangeAdmin'];
@@ -77,6 +81,7 @@ const REFUSED = '42501';
 describe('every function', () => {
   const signedInFunctions = [
     'decide_permission',
+    'delete_customer',
     'request_end',
     'set_disposition',
     'touch_presence',
@@ -190,6 +195,13 @@ describe('functions of people', () => {
     if (role === 'admin' || role === 'supervisor' || role === 'service') expect(error).toBeNull();
     else if (role === 'anonymous') expect(error?.code).toBe(REFUSED);
     else expect(error?.message).toBe('not_allowed');
+  });
+
+  it.each(ROLES)('delete_customer as %s', async (role) => {
+    const { error } = await clients[role].rpc('delete_customer', { p_subject: { customer_id: NOWHERE } });
+    if (role === 'admin' || role === 'strangeAdmin') expect(error?.message).toBe('customer_not_found');
+    else if (PEOPLE.includes(role)) expect(error?.message).toBe('not_allowed');
+    else expect(error?.code).toBe(REFUSED);
   });
 
   it.each(ROLES)('schema_version as %s', async (role) => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SupabaseClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deleteCustomerAsOperator } from '../../src/database/deletions.ts';
 import { completeInteraction, setPhoneNumber } from '../../src/database/interactions.ts';
 import { appendRecords, recordMetrics } from '../../src/database/records.ts';
 import { type Floor, gatedCall, setupFloor, startInteraction } from './floor.ts';
@@ -20,6 +21,7 @@ const TABLES = {
   tool_calls: ['admin', 'supervisor', 'cover'],
   tool_permissions: ['admin', 'supervisor', 'cover'],
   interaction_archives: ['admin', 'supervisor', 'cover'],
+  deletion_receipts: ['admin'],
 } as const;
 const VIEWS = {
   supervisor_performance: ['admin', 'supervisor', 'cover', 'colleague'],
@@ -52,6 +54,13 @@ beforeAll(async () => {
   await db.sql`insert into agent_tools (agent_id, tool_name) values (${agent.id}, 'find_order')`;
   const done = await startInteraction(db.service, agent);
   await completeInteraction(db.service, { ...done.key, status: 'completed', endReason: 'customer_left' });
+  const forgotten = await startInteraction(db.service, agent);
+  await completeInteraction(db.service, {
+    ...forgotten.key,
+    status: 'completed',
+    endReason: 'customer_left',
+  });
+  await deleteCustomerAsOperator(db.service, { business_id: business.id }, { interaction_id: forgotten.id });
   const open = await startInteraction(db.service, agent);
   await setPhoneNumber(db.service, { ...open.key, phoneNumber: '+31201234567', source: 'claimed' });
   await gatedCall(db.service, open);
@@ -88,7 +97,7 @@ beforeAll(async () => {
     if (table === 'users') return floor.supervisor.id;
     if (table === 'interactions') return open.id;
     const column = table === 'interaction_archives' ? done.id : open.id;
-    const rows = ['customers', 'audit_events'].includes(table)
+    const rows = ['customers', 'audit_events', 'deletion_receipts'].includes(table)
       ? await db.sql`select id from ${db.sql(table)} where business_id = ${business.id} limit 1`
       : table === 'agents'
         ? [{ id: agent.id }]
