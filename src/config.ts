@@ -190,6 +190,13 @@ function readSupabase(read: Reader) {
     url: read.url(['SUPABASE_URL'], ['http:', 'https:'], remedy) ?? '',
     secretKey: read.required(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY'], remedy),
     publishableKey: read.raw('SUPABASE_PUBLISHABLE_KEY', 'SUPABASE_ANON_KEY'),
+    /** Where browsers reach Supabase Auth, if not under the same address. */
+    publicUrl: read.url(
+      ['SUPABASE_PUBLIC_URL'],
+      ['http:', 'https:'],
+      'Unset it when browsers reach Supabase under SUPABASE_URL.',
+      false,
+    ),
   };
 }
 
@@ -307,6 +314,8 @@ function readAll(env: Environment) {
     api: readApi(read),
     worker: readWorker(read),
     figures,
+    /** A script plays the model or the speech services; pages say so. */
+    rehearsal: read.flag('FLOORWALKER_REHEARSAL', false),
     logLevel,
   };
   return { config, problems: read.problems };

@@ -170,7 +170,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
       agent_id,
       channel,
       ...(phone_number === undefined ? {} : { phone_number, phone_source: 'claimed' as const }),
-      ...(origin === undefined || parts.origins.isOwn(origin) ? {} : { origin }),
+      ...(origin === undefined || parts.origins.isOwn(origin, context.req.header('host')) ? {} : { origin }),
       address_hash: hashAddress(context.get('address')),
       resume_token_hash: hashResumeToken(resumeToken),
       require_public: true,
