@@ -187,7 +187,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
     let token: string;
     try {
       await rooms.open(room, channel);
-      await rooms.dispatchAgent(room, interaction_id);
+      await rooms.dispatchAgent(room, interaction_id, channel);
       token = await rooms.customerToken(room, interaction_id, channel);
     } catch (error) {
       await abandon(parts, interaction_id, room, log);
