@@ -1,6 +1,8 @@
 // Which part may import which. Each rule says why, and that is what a person reads who breaks it.
 
 const LAYERS = [
+  'console',
+  'customer-page',
   'runtime',
   'api',
   'cli',
@@ -100,6 +102,21 @@ module.exports = {
       'Workers run without an API, and without the embedded parts in production.',
     ),
     {
+      name: 'pages-are-a-world-of-their-own',
+      severity: 'error',
+      comment:
+        'They run in a browser, built by vite; what they know of a server is its typed client and names in the domain.',
+      from: { path: '^src/(console|customer-page)/' },
+      to: { path: '^src/', pathNot: '^src/(console|customer-page|domain)/' },
+    },
+    {
+      name: 'customers-load-nothing-of-the-console',
+      severity: 'error',
+      comment: 'But for the typed client: a shop’s visitors should not wait for the code of supervisors.',
+      from: { path: '^src/customer-page/' },
+      to: { path: '^src/console/', pathNot: '^src/console/client/schema\\.gen\\.ts$' },
+    },
+    {
       name: 'production-does-not-load-the-embedded-parts',
       severity: 'error',
       comment:
@@ -125,7 +142,8 @@ module.exports = {
       name: 'not-to-dev-dependencies',
       severity: 'error',
       comment: 'A production install has none of them.',
-      from: { path: '^(src|tools)/' },
+      // Pages are built, and bring what they use in their own files.
+      from: { path: '^(src|tools)/', pathNot: '^src/(console|customer-page)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {

@@ -26,6 +26,16 @@ RUN npm ci --omit=dev --ignore-scripts \
   && rm -rf node_modules/typescript node_modules/.bin \
     node_modules/onnxruntime-node/bin/napi-v*/darwin node_modules/onnxruntime-node/bin/napi-v*/win32
 
+# --- The pages that the API serves: built with packages that the image itself does not contain ----------------------
+FROM ${NODE_IMAGE} AS pages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY tsconfig.json vite.config.ts ./
+COPY scripts/build-pages.mjs ./scripts/build-pages.mjs
+COPY src ./src
+RUN node scripts/build-pages.mjs
+
 # --- The image that runs ------------------------------------------------------------------------------------------
 FROM ${NODE_IMAGE} AS runtime
 # ca-certificates: LiveKit's native client checks TLS against the system's certificates, which the slim image lacks.
@@ -47,7 +57,8 @@ COPY prompts ./prompts
 COPY agents ./agents
 COPY tools ./tools
 COPY scripts/healthcheck.mjs ./scripts/healthcheck.mjs
-# Node runs TypeScript as it is (types are stripped while loading), so there is no build step to go out of date.
+COPY --from=pages /app/dist/pages ./dist/pages
+# Node runs TypeScript as it is (types are stripped while loading), so only the browser's pages are built.
 COPY src ./src
 
 # By number, so that Kubernetes can prove `runAsNonRoot`; it is the user `node` of the base image.

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { provideLiveKit } from './setup/livekit.mjs';
 import { withLock } from './setup/lock.mjs';
 import { linkLauncher, provideNode, providePackages } from './setup/packages.mjs';
+import { providePages } from './setup/pages.mjs';
 import { finish, SetupError, say } from './setup/progress.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -28,6 +29,7 @@ async function setUp() {
     await providePackages(root);
     await provideNode(root);
     linkLauncher(root);
+    await providePages(root);
   });
   await provideLiveKit(process.env);
 }

@@ -9,9 +9,12 @@ function passes(script) {
 }
 
 const quoted = process.argv.slice(2).map((argument) => `'${argument.replaceAll("'", `'\\''`)}'`);
-const checked = ['tsc -p .', 'biome check .', 'depcruise --config .dependency-cruiser.cjs src tools'].map(
-  passes,
-);
+const checked = [
+  'tsc -p .',
+  'tsc -p src/console',
+  'biome check .',
+  'depcruise --config .dependency-cruiser.cjs src tools',
+].map(passes);
 const tested = passes(['vitest run', ...quoted].join(' '));
 if (checked.includes(false))
   console.log('\nThe checks before the tests failed; see the beginning of this output.');

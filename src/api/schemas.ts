@@ -164,6 +164,30 @@ export const stepSchema = z
   })
   .openapi('Step');
 
+export const toolCallSchema = z
+  .object({
+    id: idSchema,
+    interaction_id: idSchema,
+    call_id: z.string(),
+    tool_name: z.string(),
+    arguments: json.openapi({ description: 'As the model asked for it.' }),
+    state: z.enum([
+      'requested',
+      'awaiting_permission',
+      'running',
+      'succeeded',
+      'failed',
+      'refused',
+      'unknown',
+    ]),
+    refusal_reason: z.enum(['denied', 'timeout', 'withdrawn', 'policy']).nullable(),
+    output: z.string().nullable().openapi({ description: 'What the model was told.' }),
+    requested_at: timestamp,
+    started_at: timestamp.nullable(),
+    finished_at: timestamp.nullable(),
+  })
+  .openapi('ToolCall');
+
 export const agentSchema = z
   .object({
     id: idSchema,

@@ -106,6 +106,15 @@ describe('the Dockerfile', () => {
     );
   });
 
+  it('builds the pages in a stage of their own and takes over what was built, not what built it', () => {
+    const pages = instructions.filter(({ stage }) => stage === 'pages');
+    const sources = pages.filter(({ name }) => name === 'COPY').flatMap(({ text }) => text.split(/\s+/));
+    expect(sources).toEqual(expect.arrayContaining(['vite.config.ts', 'scripts/build-pages.mjs', 'src']));
+    expect(pages.findLast(({ name }) => name === 'RUN')?.text).toBe('node scripts/build-pages.mjs');
+    const taken = final.filter(({ text }) => text.startsWith('--from=pages'));
+    expect(taken.map(({ text }) => text)).toEqual(['--from=pages /app/dist/pages ./dist/pages']);
+  });
+
   it('takes the major version of Node that the project is made for', () => {
     const image = instructions.find(({ name }) => name === 'ARG')?.text;
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };

@@ -89,6 +89,7 @@ describe('every function', () => {
     'leaderboard',
     'calculate_performance_score',
     'schema_version',
+    'interaction_tracks',
   ];
 
   it('is in these tests', async () => {
@@ -174,6 +175,21 @@ describe('functions of people', () => {
     expect(row).toEqual(
       REACHING.includes(role) ? { asked: true, disposition: 'x' } : { asked: false, disposition: null },
     );
+  });
+
+  it.each(ROLES)('interaction_tracks as %s', async (role) => {
+    const { id } = await startInteraction(floor.db.service, floor.agent);
+    for (const p_interaction_id of [id, null]) {
+      const { data, error } = await clients[role].rpc('interaction_tracks', {
+        p_interaction_id,
+        p_points: 10,
+      });
+      if (!PEOPLE.includes(role)) expect(error?.code).toBe(REFUSED);
+      else {
+        const ids = data.map((track: { interaction_id: string }) => track.interaction_id);
+        expect(ids.includes(id), `sees ${id}`).toBe(REACHING.includes(role));
+      }
+    }
   });
 
   it.each(ROLES)('touch_presence, performance and leaderboard as %s', async (role) => {

@@ -1,0 +1,168 @@
+import 'uplot/dist/uPlot.min.css';
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import type { Sentiment } from '../live/events.ts';
+import type { Track } from '../live/track.ts';
+import { onThemeChange } from '../session/theme.ts';
+
+const PAD_SECONDS = 30;
+
+function colours(): Record<Sentiment | 'line' | 'text' | 'fill', string> {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name: string): string => style.getPropertyValue(name).trim();
+  return {
+    good: of('--good'),
+    neutral: of('--neutral'),
+    critical: of('--critical'),
+    line: of('--line'),
+    text: of('--ink-3'),
+    fill: of('--accent-soft'),
+  };
+}
+
+/** The line in the colour of the mood it passes through. */
+function paint(plot: uPlot, track: Track): void {
+  const { ctx, data } = plot;
+  const [times, scores] = data;
+  const palette = colours();
+  ctx.save();
+  ctx.lineWidth = 2 * devicePixelRatio;
+  ctx.lineJoin = 'round';
+  ctx.lineCap = 'round';
+  const at = (index: number): [number, number] => [
+    plot.valToPos(times[index] ?? 0, 'x', true),
+    plot.valToPos(scores?.[index] ?? 0, 'y', true),
+  ];
+  let begin = 0;
+  for (let index = 1; index <= times.length; index += 1) {
+    const sentiment = track.sentiments[begin];
+    if (index < times.length && track.sentiments[index] === sentiment) continue;
+    ctx.strokeStyle = palette[sentiment ?? 'neutral'];
+    ctx.beginPath();
+    ctx.moveTo(...at(begin));
+    // Up to the first point of the next mood, so that the line has no gaps.
+    for (let next = begin; next <= Math.min(index, times.length - 1); next += 1) ctx.lineTo(...at(next));
+    if (times.length === 1) ctx.lineTo(at(0)[0] + 1, at(0)[1]);
+    ctx.stroke();
+    begin = index;
+  }
+  ctx.restore();
+}
+
+export interface Mark {
+  readonly seconds: number;
+  readonly label: string;
+  readonly tone: 'wait' | 'human' | 'critical' | 'plain';
+}
+
+function paintMarks(plot: uPlot, marks: readonly Mark[]): void {
+  const { ctx } = plot;
+  const style = getComputedStyle(document.documentElement);
+  const tones = { wait: '--wait-strong', human: '--human', critical: '--critical', plain: '--line-strong' };
+  const { top, height } = plot.bbox;
+  ctx.save();
+  ctx.lineWidth = devicePixelRatio;
+  for (const { seconds, tone } of marks) {
+    const x = Math.round(plot.valToPos(seconds, 'x', true));
+    if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) continue;
+    ctx.strokeStyle = style.getPropertyValue(tones[tone]).trim();
+    ctx.fillStyle = ctx.strokeStyle;
+    ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.arc(x, top + 3 * devicePixelRatio, 3 * devicePixelRatio, 0, 2 * Math.PI);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+const NO_MARKS: readonly Mark[] = [];
+
+/** How satisfaction and mood went. Drawn on a canvas: screen readers get `label`, and the numbers are in the page. */
+export function SentimentPlot({
+  track,
+  label,
+  height,
+  axes = false,
+  marks = NO_MARKS,
+}: {
+  readonly track: Track;
+  readonly label: string;
+  readonly height: number;
+  readonly axes?: boolean;
+  readonly marks?: readonly Mark[];
+}) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const shown = useRef({ track, marks });
+  shown.current = { track, marks };
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const axis = {
+      stroke: () => colours().text,
+      grid: { stroke: () => colours().line, width: 1 },
+      ticks: { show: false },
+      font: '11px system-ui, sans-serif',
+    };
+    const made = new uPlot(
+      {
+        width: Math.max(element.clientWidth, 40),
+        height,
+        padding: axes ? [8, 8, 0, 0] : [3, 3, 3, 3],
+        cursor: { show: false },
+        legend: { show: false },
+        scales: {
+          x: {
+            time: true,
+            range: (_plot, min, max) => [min ?? 0, Math.max(max ?? 0, (min ?? 0) + PAD_SECONDS)],
+          },
+          y: { range: [0, 100] },
+        },
+        axes: [
+          { ...axis, show: axes, size: 26, space: 70 },
+          { ...axis, show: axes, size: 32, splits: () => [0, 50, 100] },
+        ],
+        series: [{}, { show: true, stroke: 'transparent', points: { show: false } }],
+        hooks: {
+          draw: [
+            (drawn) => {
+              paintMarks(drawn, shown.current.marks);
+              paint(drawn, shown.current.track);
+            },
+          ],
+        },
+      },
+      [[], []],
+      element,
+    );
+    plot.current = made;
+    made.setData([[...shown.current.track.times], [...shown.current.track.scores]]);
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth > 0 && element.clientWidth !== made.width) {
+        made.setSize({ width: element.clientWidth, height });
+      }
+    });
+    observer.observe(element);
+    const endTheme = onThemeChange(() => made.redraw());
+    return () => {
+      observer.disconnect();
+      endTheme();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [height, axes]);
+
+  useEffect(() => {
+    plot.current?.setData([[...track.times], [...track.scores]]);
+  }, [track]);
+  useEffect(() => {
+    if (marks.length > 0) plot.current?.redraw();
+  }, [marks]);
+
+  return <div ref={place} className="plot" role="img" aria-label={label} />;
+}

@@ -1,0 +1,119 @@
+import '../styles/floor.css';
+import { Coffee } from 'lucide-react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { Empty } from '../components/empty.tsx';
+import { useSecond } from '../live/clock.ts';
+import { CONNECTION, FLOOR, type Live } from '../live/live.ts';
+import { useLive, useLiveValue, useLiveVersion } from '../live/live-context.tsx';
+import { useTitle } from '../shell/title.tsx';
+import { InteractionCard } from './interaction-card.tsx';
+import { compareUrgency, holdOrder, type Urgency } from './order.ts';
+
+/** Silence grows without events; once in this many seconds is soon enough to sort anew. */
+const SORT_EVERY_SECONDS = 5;
+
+function urgencies(live: Live): Urgency[] {
+  const deadlines = new Map<string, number>();
+  for (const { interaction_id: id, expires_at } of live.pending()) {
+    const at = Date.parse(expires_at);
+    deadlines.set(id, Math.min(at, deadlines.get(id) ?? at));
+  }
+  return live
+    .openInteractions()
+    .map(({ id, created_at, started_at }) => ({
+      id,
+      deadlineMs: deadlines.get(id) ?? null,
+      critical: live.track(id).sentiments.at(-1) === 'critical',
+      lastSpokenMs: live.speech(id)?.atMs ?? null,
+      startedMs: Date.parse(started_at ?? created_at),
+    }))
+    .sort(compareUrgency(live.now()));
+}
+
+const same = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((id, index) => id === b[index]);
+
+/** The cards in their order; it rests while somebody points at a button or works inside a card. */
+function useOrder(isHeld: () => boolean): readonly string[] {
+  const live = useLive();
+  const version = useLiveVersion(FLOOR);
+  const round = Math.floor(useSecond() / SORT_EVERY_SECONDS);
+  const shown = useRef<readonly string[]>([]);
+  return useMemo(() => {
+    // Both say that something may have changed.
+    void version;
+    void round;
+    const sorted = urgencies(live);
+    const next = isHeld() ? holdOrder(shown.current, sorted) : sorted.map(({ id }) => id);
+    if (!same(next, shown.current)) shown.current = next;
+    return shown.current;
+  }, [live, version, round, isHeld]);
+}
+
+function Summary({ count }: { readonly count: number }) {
+  const waiting = useLiveValue(FLOOR, (live) => live.pending().length);
+  const critical = useLiveValue(
+    FLOOR,
+    (live) =>
+      live.openInteractions().filter(({ id }) => live.track(id).sentiments.at(-1) === 'critical').length,
+  );
+  return (
+    <p className="floor-summary">
+      <span>
+        <strong>{count}</strong> open
+      </span>
+      <span data-tone={waiting > 0 ? 'wait' : undefined}>
+        <strong>{waiting}</strong> waiting for you
+      </span>
+      <span data-tone={critical > 0 ? 'critical' : undefined}>
+        <strong>{critical}</strong> critical
+      </span>
+    </p>
+  );
+}
+
+export default function FloorPage() {
+  useTitle('Floor');
+  const list = useRef<HTMLUListElement>(null);
+  const held = useRef(false);
+  const [isHeld] = useState(() => () => held.current);
+  const order = useOrder(isHeld);
+  const loaded = useLiveValue(CONNECTION, (live) => live.loaded);
+
+  useEffect(() => {
+    const element = list.current;
+    if (!element) return;
+    const look = (): void => {
+      const focused = document.activeElement;
+      held.current =
+        element.querySelector('[data-holds]:hover') !== null ||
+        (focused !== null && element.contains(focused) && focused.matches(':focus-visible'));
+    };
+    const events = ['pointerover', 'pointerout', 'focusin', 'focusout'] as const;
+    for (const event of events) element.addEventListener(event, look);
+    return () => {
+      for (const event of events) element.removeEventListener(event, look);
+    };
+  });
+
+  return (
+    <>
+      <Summary count={order.length} />
+      {loaded && order.length === 0 && (
+        <Empty icon={<Coffee aria-hidden />} title="All quiet">
+          Nobody is talking with an agent of yours. New conversations appear here by themselves.
+        </Empty>
+      )}
+      <ul
+        className="floor"
+        ref={list}
+        aria-label="Open conversations, the most urgent first"
+        aria-busy={!loaded}
+      >
+        {order.map((id) => (
+          <InteractionCard key={id} id={id} />
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,27 @@
+import { Activity } from 'lucide-react';
+import { type ComponentType, type LazyExoticComponent, lazy } from 'react';
+
+export interface ConsoleRoute {
+  /** Below /console, in the form of wouter: `/interactions/:id`. */
+  readonly path: string;
+  readonly title: string;
+  readonly page: LazyExoticComponent<ComponentType>;
+  /** Its place in the navigation; without it the page is reached from others. */
+  readonly navigation?: {
+    readonly label: string;
+    readonly icon: ComponentType<{ 'aria-hidden'?: boolean }>;
+    /** Pressed after `g`. */
+    readonly key: string;
+    readonly adminOnly?: boolean;
+  };
+}
+
+/** Every page of the console, in the order of the navigation. Each is loaded when it is first opened. */
+export const ROUTES: readonly ConsoleRoute[] = [
+  {
+    path: '/',
+    title: 'Floor',
+    page: lazy(() => import('./floor/floor-page.tsx')),
+    navigation: { label: 'Floor', icon: Activity, key: 'f' },
+  },
+];
