@@ -190,6 +190,13 @@ function readSupabase(read: Reader) {
     url: read.url(['SUPABASE_URL'], ['http:', 'https:'], remedy) ?? '',
     secretKey: read.required(['SUPABASE_SECRET_KEY', 'SUPABASE_SERVICE_ROLE_KEY'], remedy),
     publishableKey: read.raw('SUPABASE_PUBLISHABLE_KEY', 'SUPABASE_ANON_KEY'),
+    /** Where browsers reach Supabase Auth, if not under the same address. */
+    publicUrl: read.url(
+      ['SUPABASE_PUBLIC_URL'],
+      ['http:', 'https:'],
+      'Unset it when browsers reach Supabase under SUPABASE_URL.',
+      false,
+    ),
   };
 }
 
@@ -272,6 +279,14 @@ function readWorker(read: Reader) {
   return {
     /** At most this many interactions at once on one worker; a hard cap, not a load threshold. */
     maxInteractions: read.number('WORKER_MAX_INTERACTIONS', 10, { min: 1, max: 1_000, integer: true }),
+    /** Chats that one worker holds at most, and how many of them share a process. */
+    maxChats: read.number('WORKER_MAX_CHATS', 100, { min: 0, max: 10_000, integer: true }),
+    chatsPerProcess: read.number('WORKER_CHATS_PER_PROCESS', 50, { min: 1, max: 1_000, integer: true }),
+    chatProcessMegabytes: read.number('WORKER_CHAT_PROCESS_MB', 2_000, {
+      min: 200,
+      max: 1_000_000,
+      integer: true,
+    }),
     idleProcesses: read.number('WORKER_IDLE_PROCESSES', 2, { min: 1, max: 64, integer: true }),
     host: read.raw('WORKER_HOST') ?? '0.0.0.0',
     port: read.number('WORKER_PORT', 8081, { min: 0, max: 65_535, integer: true }),
@@ -307,6 +322,8 @@ function readAll(env: Environment) {
     api: readApi(read),
     worker: readWorker(read),
     figures,
+    /** A script plays the model or the speech services; pages say so. */
+    rehearsal: read.flag('FLOORWALKER_REHEARSAL', false),
     logLevel,
   };
   return { config, problems: read.problems };

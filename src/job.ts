@@ -4,16 +4,15 @@ import { releaseLease } from './database/leases.ts';
 import { type AgentIdentity, parseAgentIdentity } from './domain/identities.ts';
 import { FloorwalkerError } from './errors.ts';
 import { createLog } from './log.ts';
-import { loadClaim } from './runtime/claim-loader.ts';
-import { findCustomer } from './runtime/customer.ts';
+import { loadSessionFor } from './runtime/load-session.ts';
 import { createProcessServices, type ProcessServices } from './runtime/process-services.ts';
-import { InteractionSession } from './session/interaction-session.ts';
+import type { InteractionSession } from './session/interaction-session.ts';
 
 interface ProcessData extends Record<string, unknown> {
   services?: ProcessServices;
 }
 
-/** What LiveKit's worker loads in each job process: made ready once, then one interaction. */
+/** What LiveKit's worker loads in each process of voice: made ready once, then one interaction. */
 export default defineAgent<ProcessData>({
   prewarm: async (proc: JobProcess<ProcessData>) => {
     const config = loadProcessConfig();
@@ -47,8 +46,7 @@ async function begin(
   services: ProcessServices,
   key: AgentIdentity,
 ): Promise<InteractionSession> {
-  const [claim] = await Promise.all([loadClaim(services.db, key), ctx.connect()]);
-  const session = new InteractionSession(await findCustomer(claim, ctx.room, services), ctx.room, services);
+  const session = await loadSessionFor(key, ctx.room, ctx.connect(), services);
   // The worker asks its jobs to leave: when the drain time is over, or when it was told to stop at once.
   ctx.addShutdownCallback(() => session.leave('the worker stops'));
   // The worker is dead: this process would be ended in mid-sentence some seconds later.

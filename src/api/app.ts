@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import { FloorwalkerError } from '../errors.ts';
 import { clientAddress, parseProxies } from './client-address.ts';
+import { API_DOCUMENT } from './document.ts';
 import type { Api, ApiEnv } from './environment.ts';
 import { signedIn } from './identity.ts';
 import { measureRequests } from './metrics.ts';
@@ -17,17 +19,23 @@ import { addDeletionRoutes } from './routes/deletions.ts';
 import { addFloorRoutes } from './routes/floor.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addInteractionRoutes } from './routes/interactions.ts';
+import { addPageRoutes } from './routes/pages.ts';
 import { addPermissionRoutes } from './routes/permissions.ts';
 
 /** Enough for edited arguments of any tool; what customers write goes through LiveKit, not through here. */
 const BODY_LIMIT_BYTES = 64 * 1_024;
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
-const DESCRIPTION = `Interactions of customers with agents, and what supervisors see and decide.
-
-Customers' routes take the publishable key in the header \`apikey\`; all others a Supabase Auth access token
-as a bearer token, and show exactly what that person may see. Errors are problem documents (RFC 9457) with a
-stable \`code\`.`;
+/** For everything that says nothing stricter or looser of itself; pages bring a policy of their own. */
+function guardHeaders(denyFrames: boolean): MiddlewareHandler<ApiEnv> {
+  return secureHeaders({
+    contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] },
+    xFrameOptions: denyFrames ? 'DENY' : false,
+    referrerPolicy: 'no-referrer',
+    crossOriginResourcePolicy: 'same-origin',
+    overwrite: false,
+  });
+}
 
 /**
  * The whole HTTP surface under its document; knows nothing of ports.
@@ -56,14 +64,9 @@ export function createApi(parts: ApiParts): Api {
     await next();
   });
   app.use(measureRequests(parts.metrics));
-  app.use(
-    secureHeaders({
-      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"] },
-      xFrameOptions: 'DENY',
-      referrerPolicy: 'no-referrer',
-      crossOriginResourcePolicy: 'same-origin',
-    }),
-  );
+  const [unframed, framed] = [guardHeaders(true), guardHeaders(false)];
+  // Who may frame the widget is up to its business, and said in its policy alone.
+  app.use((context, next) => (context.req.path.startsWith('/widget/') ? framed : unframed)(context, next));
   // A customer's page on another origin must be able to read the answers made for it.
   for (const path of CUSTOMER_PATHS) app.use(path, crossOrigin(parts.origins, parts.log));
   app.use('/v1/*', async (context, next) => {
@@ -112,10 +115,8 @@ export function createApi(parts: ApiParts): Api {
   addPermissionRoutes(app, parts, person);
   addAgentRoutes(app, person);
   addDeletionRoutes(app, person);
+  addPageRoutes(app, parts);
 
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Floorwalker', version: '1.0.0', description: DESCRIPTION },
-  });
+  app.doc31('/openapi.json', API_DOCUMENT);
   return app;
 }

@@ -21,13 +21,17 @@ export class Origins {
     this.#own = publicUrl === undefined ? undefined : new URL(publicUrl).origin;
   }
 
-  /** True for pages that this API serves itself. */
-  isOwn(origin: string): boolean {
-    return origin === this.#own;
+  /**
+   * True for pages that this API serves itself: under its public address or, where none is set, under the host that
+   * the request was sent to.
+   */
+  isOwn(origin: string, host: string | undefined): boolean {
+    if (this.#own !== undefined) return origin === this.#own;
+    return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
   }
 
-  async isAllowed(origin: string): Promise<boolean> {
-    if (this.isOwn(origin)) return true;
+  async isAllowed(origin: string, host: string | undefined): Promise<boolean> {
+    if (this.isOwn(origin, host)) return true;
     const known = this.#known.get(origin);
     if (known && known.untilMs > Date.now()) return known.allowed;
     const { data, error } = await this.#db
@@ -56,7 +60,7 @@ export function crossOrigin(origins: Origins, log: Log): MiddlewareHandler<ApiEn
     const preflight = context.req.method === 'OPTIONS';
     context.header('vary', 'origin', { append: true });
     if (origin !== undefined && isOrigin(origin)) {
-      const allowed = await origins.isAllowed(origin).catch((err: unknown) => {
+      const allowed = await origins.isAllowed(origin, context.req.header('host')).catch((err: unknown) => {
         log.error({ err }, 'allowed origins could not be read');
         return false;
       });

@@ -55,8 +55,8 @@ export class Rooms {
   }
 
   /** @throws FloorwalkerError `media_unavailable` */
-  async dispatchAgent(room: string, interactionId: string): Promise<void> {
-    const metadata = JSON.stringify({ interaction_id: interactionId });
+  async dispatchAgent(room: string, interactionId: string, channel: Channel): Promise<void> {
+    const metadata = JSON.stringify({ interaction_id: interactionId, channel });
     await this.#ask('call an agent', () => this.#dispatch.createDispatch(room, AGENT_NAME, { metadata }));
   }
 

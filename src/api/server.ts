@@ -1,18 +1,12 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { createServiceClient, createUserClient } from '../database/client.ts';
 import { FloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { createApi } from './app.ts';
-import { Doorbell } from './doorbell.ts';
-import { Health } from './health.ts';
-import { People } from './identity.ts';
-import { ApiMetrics } from './metrics.ts';
-import { Origins } from './origins.ts';
+import { assembleParts } from './assemble.ts';
 import type { ApiParts } from './parts.ts';
 import { measureRetention } from './retention-metrics.ts';
-import { Rooms } from './rooms.ts';
 import type { ApiSettings } from './settings.ts';
 
 /** Open requests get this long to finish when the server stops. */
@@ -35,20 +29,7 @@ export class ApiServer {
   constructor(settings: ApiSettings, log: Log) {
     this.#settings = settings;
     this.#log = log.child({ component: 'api' });
-    const serviceDb = createServiceClient(settings.supabase);
-    const rooms = new Rooms(settings);
-    const metrics = new ApiMetrics();
-    this.#parts = {
-      settings,
-      log: this.#log,
-      metrics,
-      serviceDb,
-      rooms,
-      doorbell: new Doorbell(rooms, metrics),
-      people: new People(serviceDb, (token) => createUserClient(settings.supabase, token)),
-      origins: new Origins(serviceDb, settings.api.publicUrl),
-      health: new Health(serviceDb, rooms, this.#log),
-    };
+    this.#parts = assembleParts(settings, this.#log);
   }
 
   /**

@@ -29,6 +29,7 @@ export function findDatabase(deps: CommandDeps, dataFolder: string): Config['sup
       url: demo.supabase_url,
       secretKey: demo.supabase_secret_key,
       publishableKey: demo.supabase_publishable_key,
+      publicUrl: undefined,
     };
   }
   const lines = ours.map(({ setting, problem, remedy }) => `${setting} ${problem}. ${remedy}`);

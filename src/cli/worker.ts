@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../config.ts';
 import { createServiceClient } from '../database/client.ts';
 import type { Log } from '../log.ts';
-import { createClaims } from '../runtime/claims.ts';
+import { createClaims, LEASE_OF_A_NEW_PROCESS_MS } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
+import { HostProcesses } from '../runtime/host-processes.ts';
 import { Housekeeping } from '../runtime/housekeeping.ts';
 import { Worker } from '../runtime/worker.ts';
 import { systemClock } from '../session/clock.ts';
@@ -15,19 +16,32 @@ import { systemClock } from '../session/clock.ts';
  */
 export async function runWorker(config: Config, log: Log, stop: AbortSignal): Promise<void> {
   const db = createServiceClient(config.supabase);
-  const worker = new Worker({ config, claims: createClaims(db, config, log), log });
-  const dispatcher = new Dispatcher({ db, config, hasPlace: () => worker.hasPlace, clock: systemClock, log });
+  const worker = new Worker({
+    config,
+    claims: createClaims(db, config, LEASE_OF_A_NEW_PROCESS_MS, log),
+    log,
+  });
+  const chats = new HostProcesses({ config, clock: systemClock, log });
+  const dispatcher = new Dispatcher({
+    db,
+    config,
+    hasPlace: (channel) => (channel === 'chat' ? chats.hasPlace : worker.hasPlace),
+    clock: systemClock,
+    log,
+  });
   // Containers of one image may share host name and process id.
   const candidate = `${worker.id}-${randomUUID().slice(0, 8)}`;
   const housekeeping = new Housekeeping({ db, config, candidate, clock: systemClock, log });
   stop.addEventListener('abort', () => {
     void dispatcher.stop();
     void housekeeping.stop();
+    void chats.stop(config.figures.drainMs);
     worker.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));
   });
-  void worker.registered().then(() => {
+  void Promise.all([worker.registered(), chats.start()]).then(() => {
     if (stop.aborted) return;
-    log.info({ worker: worker.id, cap: config.worker.maxInteractions }, 'worker is registered with LiveKit');
+    const { maxInteractions: calls, maxChats: chatCap } = config.worker;
+    log.info({ worker: worker.id, calls, chats: chatCap }, 'worker is registered with LiveKit');
     dispatcher.start();
     housekeeping.start();
   });
@@ -36,6 +50,6 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
   } finally {
     // Also when LiveKit is lost for good: a process that takes nothing must not look alive.
     await Promise.all([dispatcher.stop(), housekeeping.stop()]);
-    await worker.stop();
+    await Promise.all([worker.stop(), chats.stop(0)]);
   }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { serve } from '@hono/node-server';
 import { App, generateApiKey } from '@supabase/lite';
 import { Hono } from 'hono';
+import { cors } from 'hono/cors';
 import postgres from 'postgres';
 import { FloorwalkerError } from '../errors.ts';
 import { authAdminRoutes } from './supabase-admin.ts';
@@ -78,6 +79,11 @@ export async function startSupabase(options: {
   const listener = postgres(options.databaseUrl, { max: 2, onnotice: () => {} });
   await listener.listen('pgrst', () => void connection.clearSchemaCache());
   const front = new Hono();
+  // As Supabase: pages of any origin may ask, what they get is up to key and token. The package's own answer to a
+  // preflight names no headers, so that no browser would send them.
+  front.use(
+    cors({ origin: '*', allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'], maxAge: 600 }),
+  );
   front.route('/auth/v1/admin/users', authAdminRoutes(listener, options.keys.secretKey));
   front.all('*', (context) => app.fetch(context.req.raw));
   const server = serve({ fetch: front.fetch, hostname: '127.0.0.1', port: options.port ?? 0 });

@@ -7,25 +7,25 @@ import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Claims } from './worker.ts';
 
-/**
- * A job's process may have to be started first; its own heartbeats then shorten the lease to the usual one.
- */
-const FIRST_LEASE_SECONDS = 45;
+/** A call's process may have to be started first; its own heartbeats then shorten the lease to the usual one. */
+export const LEASE_OF_A_NEW_PROCESS_MS = 45_000;
 /** An interaction is carried on this often; a longer call with many deployments is rarer than one that kills. */
 const MOST_CLAIMS = 8;
 
-export function createClaims(db: Database, config: Config, log: Log): Claims {
+/** @param firstLeaseMs until the first heartbeat of whoever runs what is claimed. */
+export function createClaims(db: Database, config: Config, firstLeaseMs: number, log: Log): Claims {
   const rooms = new RoomServiceClient(
     config.livekit.url.replace(/^ws/, 'http'),
     config.livekit.apiKey,
     config.livekit.apiSecret,
   );
   return {
-    async claim(interactionId, workerId) {
+    async claim(interactionId, workerId, only) {
+      if (only && (await channelOf(db, interactionId)) !== only) return { refused: 'other_channel' };
       const claim = await claimInteraction(db, {
         interactionId,
         workerId,
-        leaseSeconds: FIRST_LEASE_SECONDS,
+        leaseSeconds: firstLeaseMs / 1_000,
       });
       if (!claim.claimed) return { refused: claim.reason };
       const { generation } = claim;
@@ -79,4 +79,13 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
       }
     },
   };
+}
+
+async function channelOf(db: Database, interactionId: string): Promise<unknown> {
+  const { data } = await db
+    .from('interactions')
+    .select('interaction_type')
+    .eq('id', interactionId)
+    .maybeSingle();
+  return data?.interaction_type;
 }

@@ -10,7 +10,7 @@ export interface DispatcherDeps {
   readonly db: Database;
   readonly config: Config;
   /** Whether this worker could take one more; a dispatch that nobody can take only wastes LiveKit's one attempt. */
-  hasPlace(): boolean;
+  hasPlace(channel: 'voice' | 'chat'): boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -66,7 +66,7 @@ export class Dispatcher {
       const waiting = await claimableInteractions(db);
       this.#forget(waiting);
       for (const interaction of waiting) {
-        if (this.#deps.hasPlace()) await this.#dispatch(interaction);
+        if (this.#deps.hasPlace(interaction.agent_type)) await this.#dispatch(interaction);
       }
     } catch (err) {
       log.warn({ err }, 'waiting interactions could not be looked for');
@@ -87,7 +87,7 @@ export class Dispatcher {
     const { interaction_id, room } = interaction;
     try {
       await this.#dispatches.createDispatch(room, AGENT_NAME, {
-        metadata: JSON.stringify({ interaction_id }),
+        metadata: JSON.stringify({ interaction_id, channel: interaction.agent_type }),
       });
       log.info(
         { interaction: interaction_id, attempts: interaction.claim_attempts },

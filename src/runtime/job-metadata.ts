@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 const uuid = z.uuid();
 const metadataSchema = z.union([
-  z.object({ interaction_id: uuid }),
+  // The channel is a hint for a worker that serves one of them only; the database knows better.
+  z.object({ interaction_id: uuid, channel: z.enum(['voice', 'chat']).optional().catch(undefined) }),
   z.object({
     agent_id: uuid,
     phone_number: z.string().optional(),
@@ -21,7 +22,11 @@ export interface AgentRequest {
 
 /** What a job is for, or why it can't be told. An empty text stands for a call that came in by telephone. */
 export type ParsedMetadata =
-  | { readonly kind: 'interaction'; readonly interactionId: string }
+  | {
+      readonly kind: 'interaction';
+      readonly interactionId: string;
+      readonly channel?: 'voice' | 'chat' | undefined;
+    }
   | ({ readonly kind: 'agent' } & AgentRequest)
   | { readonly kind: 'telephone' }
   | { readonly kind: 'malformed'; readonly problem: string };
@@ -39,8 +44,10 @@ export function parseJobMetadata(text: string): ParsedMetadata {
   if (!parsed.success) {
     return { kind: 'malformed', problem: 'it has neither an interaction_id nor an agent_id that is a UUID' };
   }
-  if ('interaction_id' in parsed.data)
-    return { kind: 'interaction', interactionId: parsed.data.interaction_id };
+  if ('interaction_id' in parsed.data) {
+    const { interaction_id: interactionId, channel } = parsed.data;
+    return { kind: 'interaction', interactionId, channel };
+  }
   const { agent_id: agentId, phone_number: phoneNumber, kind } = parsed.data;
   return { kind: 'agent', agentId, phoneNumber, rehearsal: kind === 'rehearsal' };
 }

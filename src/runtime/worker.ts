@@ -4,12 +4,17 @@ import { AgentServer, initializeLogger, type JobRequest, ServerOptions } from '@
 import type { Config } from '../config.ts';
 import { AGENT_NAME, agentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
-import { type AgentRequest, parseJobMetadata } from './job-metadata.ts';
+import { type AgentRequest, type ParsedMetadata, parseJobMetadata } from './job-metadata.ts';
 
 /** How a job's interaction is found and leased; over the database in production. */
 export interface Claims {
   /** @returns the generation of the lease, or why it can't be had. */
-  claim(interactionId: string, workerId: string): Promise<{ generation: number } | { refused: string }>;
+  claim(
+    interactionId: string,
+    workerId: string,
+    /** Refuses an interaction of the other channel, without a claim. */
+    only?: 'voice' | 'chat',
+  ): Promise<{ generation: number } | { refused: string }>;
   /** Makes the row of an interaction that did not begin at the API. @returns its id. */
   createFor(request: AgentRequest, room: string): Promise<string>;
   removePredecessors(room: string, interactionId: string, generation: number): Promise<void>;
@@ -27,8 +32,8 @@ const ASSIGNMENT_MS = 10_000;
 const JOB_ENTRY = new URL('../job.ts', import.meta.url);
 
 /**
- * A worker process: registers with LiveKit as `floorwalker` and takes a job for each interaction it can
- * lease. The cap is strict: load is only sampled every 2.5 s and two jobs can fall between two samples, so
+ * The part of a worker that takes calls, a process for each: registers with LiveKit as `floorwalker` and takes a
+ * job for each interaction it can lease. Chats are taken by `HostProcesses`. The cap is strict: load is only sampled every 2.5 s and two jobs can fall between two samples, so
  * each request is counted when it is answered.
  */
 export class Worker {
@@ -130,9 +135,13 @@ export class Worker {
   /** @returns whether the job was accepted. */
   async #admit(request: JobRequest, log: Log): Promise<boolean> {
     const room = request.room?.name ?? '';
-    const interactionId = await this.#interactionOf(request, room, log);
+    const metadata = parseJobMetadata(request.job.metadata);
+    const interactionId = await this.#interactionOf(metadata, room, log);
     if (interactionId === undefined) return false;
-    const claimed = await this.#deps.claims.claim(interactionId, this.id);
+    // A room of somebody else's making has nobody else to take it, whatever its channel.
+    const hinted = metadata.kind === 'interaction' && metadata.channel !== undefined;
+    const only = metadata.kind === 'agent' || hinted ? undefined : 'voice';
+    const claimed = await this.#deps.claims.claim(interactionId, this.id, only);
     if ('refused' in claimed) {
       log.info({ interaction: interactionId, why: claimed.refused }, 'job refused');
       return false;
@@ -149,11 +158,11 @@ export class Worker {
     return true;
   }
 
-  async #interactionOf(request: JobRequest, room: string, log: Log): Promise<string | undefined> {
-    const metadata = parseJobMetadata(request.job.metadata);
+  async #interactionOf(metadata: ParsedMetadata, room: string, log: Log): Promise<string | undefined> {
     switch (metadata.kind) {
       case 'interaction':
-        return metadata.interactionId;
+        // Chats are taken by the processes that hold many of them.
+        return metadata.channel === 'chat' ? undefined : metadata.interactionId;
       case 'agent':
         return this.#deps.claims.createFor(metadata, room);
       case 'telephone':

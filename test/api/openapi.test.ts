@@ -1,13 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createApi } from '../../src/api/app.ts';
-import { Doorbell } from '../../src/api/doorbell.ts';
-import { Health } from '../../src/api/health.ts';
-import { People } from '../../src/api/identity.ts';
-import { ApiMetrics } from '../../src/api/metrics.ts';
-import { Origins } from '../../src/api/origins.ts';
-import { Rooms } from '../../src/api/rooms.ts';
-import { createServiceClient, createUserClient } from '../../src/database/client.ts';
+import { assembleParts } from '../../src/api/assemble.ts';
 import { ERROR_CATALOGUE } from '../../src/errors.ts';
 import { createLog } from '../../src/log.ts';
 import { setupLiveKit } from '../support/livekit.ts';
@@ -24,28 +18,21 @@ beforeAll(async () => {
 });
 afterAll(() => api?.stop());
 
+/** The document itself, and pages: HTML and its files, for browsers. */
+const NOT_DESCRIBED = new Set([
+  'get /openapi.json',
+  ...['console', 'try'].flatMap((page) => [`get /${page}`, `get /${page}/*`]),
+  'get /widget/*',
+]);
+
 /** The routes as the server really has them. */
 function registeredRoutes(): string[] {
   const settings = apiSettings(PLACE, setupLiveKit());
-  const log = createLog({ level: 'silent' });
-  const serviceDb = createServiceClient(settings.supabase);
-  const rooms = new Rooms(settings);
-  const metrics = new ApiMetrics();
-  const app = createApi({
-    settings,
-    log,
-    metrics,
-    serviceDb,
-    rooms,
-    doorbell: new Doorbell(rooms, metrics),
-    people: new People(serviceDb, (token) => createUserClient(settings.supabase, token)),
-    origins: new Origins(serviceDb, undefined),
-    health: new Health(serviceDb, rooms, log),
-  });
+  const app = createApi(assembleParts(settings, createLog({ level: 'silent' })));
   const routes = app.routes
     .filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => `${method.toLowerCase()} ${path.replace(/:(\w+)/g, '{$1}')}`);
-  return [...new Set(routes)].filter((route) => route !== 'get /openapi.json').sort();
+  return [...new Set(routes)].filter((route) => !NOT_DESCRIBED.has(route)).sort();
 }
 
 const operations = () =>

@@ -36,6 +36,7 @@ describe('the models of a demo', () => {
       OPENAI_TTS_BASE_URL: REHEARSAL.openaiBaseUrl,
       DEEPGRAM_API_KEY: 'rehearsal-key',
       DEEPGRAM_BASE_URL: REHEARSAL.deepgramBaseUrl,
+      FLOORWALKER_REHEARSAL: '1',
     });
     for (const word of Object.values(words)) expect(word).toContain('no AI');
   });
@@ -66,5 +67,11 @@ describe('the models of a demo', () => {
     expect(settings.DEEPGRAM_BASE_URL).toBeUndefined();
     expect(settings.OPENAI_BASE_URL).toBe(REHEARSAL.openaiBaseUrl);
     expect(words.stt).toBe('Deepgram');
+  });
+
+  test('pages say nothing of a rehearsal when nothing is rehearsed', async () => {
+    const url = await startServer(true);
+    const { settings } = await chooseModels({ OPENAI_BASE_URL: url, DEEPGRAM_API_KEY: 'mine' }, REHEARSAL);
+    expect(settings.FLOORWALKER_REHEARSAL).toBe('0');
   });
 });

@@ -53,6 +53,34 @@ describe('the embedded Supabase', () => {
     expect(error?.code).toBe('signup_disabled');
   });
 
+  test.each([
+    ['POST', '/auth/v1/token?grant_type=password'],
+    ['POST', '/auth/v1/token?grant_type=refresh_token'],
+    ['GET', '/auth/v1/user'],
+    ['POST', '/auth/v1/logout'],
+    ['POST', '/auth/v1/factors'],
+  ])('a page of another origin may ask %s %s, as supabase-js does', async (method, path) => {
+    const asked = 'apikey, authorization, content-type, x-client-info, x-supabase-api-version';
+    const preflight = await fetch(`${db.supabaseUrl}${path}`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'http://127.0.0.1:8080',
+        'access-control-request-method': method,
+        'access-control-request-headers': asked,
+      },
+    });
+    expect(preflight.ok).toBe(true);
+    const list = (name: string) => (preflight.headers.get(name) ?? '').toLowerCase().split(/,\s*/);
+    expect(['*', 'http://127.0.0.1:8080']).toContain(list('access-control-allow-origin')[0]);
+    expect(list('access-control-allow-methods')).toContain(method.toLowerCase());
+    expect(list('access-control-allow-headers')).toEqual(expect.arrayContaining(asked.split(', ')));
+    const refused = await fetch(`${db.supabaseUrl}${path}`, {
+      method,
+      headers: { origin: 'http://127.0.0.1:8080', apikey: db.publishableKey },
+    });
+    expect(['*', 'http://127.0.0.1:8080']).toContain(refused.headers.get('access-control-allow-origin'));
+  });
+
   test('a forged token is refused', async () => {
     const header = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString('base64url');
     const claims = Buffer.from(

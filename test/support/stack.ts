@@ -219,6 +219,7 @@ function environment(
     WORKER_HOST: '127.0.0.1',
     WORKER_IDLE_PROCESSES: '1',
     WORKER_MAX_INTERACTIONS: String(options.maxInteractions ?? 10),
+    WORKER_MAX_CHATS: String(options.maxInteractions ?? 10),
     LOG_LEVEL: 'debug',
     // Customers who were left behind by a test must not keep its worker for the time that real ones get.
     FLOORWALKER_DRAIN_MS: '1000',

@@ -53,6 +53,8 @@ export async function chooseModels(env: Environment, rehearsal: RehearsalAddress
       DEEPGRAM_API_KEY: ownEars ? (env.DEEPGRAM_API_KEY ?? 'none') : rehearsal.key,
       ...(env.DEEPGRAM_BASE_URL ? { DEEPGRAM_BASE_URL: env.DEEPGRAM_BASE_URL } : {}),
       ...(ownEars ? {} : { DEEPGRAM_BASE_URL: rehearsal.deepgramBaseUrl }),
+      // Whoever looks at a page must know what they talk to.
+      FLOORWALKER_REHEARSAL: ownModel && speaking && ownEars ? '0' : '1',
     },
     words: {
       llm: ownModel ? openai : REHEARSAL,

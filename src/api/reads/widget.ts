@@ -1,0 +1,17 @@
+import type { SupabaseClient } from '@supabase/supabase-js';
+import { z } from 'zod';
+import { readRows } from './query.ts';
+
+const rowSchema = z.object({ businesses: z.object({ allowed_origins: z.array(z.string()) }) });
+
+/** Origins whose pages may show this agent's widget; undefined when there is no such public agent. */
+export async function findWidgetOrigins(db: SupabaseClient, agentId: string): Promise<string[] | undefined> {
+  const query = db
+    .from('agents')
+    .select('businesses!inner(allowed_origins)')
+    .eq('id', agentId)
+    .is('public', true)
+    .is('deleted_at', null)
+    .limit(1);
+  return (await readRows(query, rowSchema))[0]?.businesses.allowed_origins;
+}

@@ -1,0 +1,57 @@
+import { initializeLogger } from '@livekit/agents';
+import { loadProcessConfig } from './config.ts';
+import { createLog } from './log.ts';
+import { createClaims } from './runtime/claims.ts';
+import { type HostReport, hostOrderSchema } from './runtime/host-messages.ts';
+import { createProcessServices } from './runtime/process-services.ts';
+import { SessionHost } from './runtime/session-host.ts';
+import { softwareVersion } from './version.ts';
+
+/** Often enough that a process that stands still is found out in seconds. */
+const BEAT_MS = 1_000;
+
+/** A process of many chats, started by the worker; it ends when the worker says so or is gone. */
+async function main(): Promise<void> {
+  const config = loadProcessConfig();
+  const log = createLog({ level: config.logLevel, name: 'floorwalker-chats' });
+  initializeLogger({ pretty: false, level: config.worker.logLevel });
+  const services = await createProcessServices(config, log);
+  const host = new SessionHost({
+    services,
+    claims: createClaims(services.db, config, config.figures.leaseMs, log),
+    version: softwareVersion,
+    maxSessions: config.worker.chatsPerProcess,
+    log,
+  });
+  const report = (message: HostReport): void => {
+    if (process.connected) process.send?.(message);
+  };
+  const stop = (drainMs: number): void => {
+    host.stop(drainMs).then(
+      () => process.exit(0),
+      (err: unknown) => {
+        log.error({ err }, 'chats did not end cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  // Ctrl-C and a container's stop reach the whole group; the worker decides when its chats end.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  process.on('unhandledRejection', (err) => log.error({ err }, 'a chat failed outside of its own course'));
+  process.on('disconnect', () => {
+    log.error('the worker is gone: its chats go on elsewhere');
+    stop(0);
+  });
+  process.on('message', (message) => {
+    const order = hostOrderSchema.safeParse(message);
+    if (order.success) stop(order.data.drainMs);
+  });
+  await host.start();
+  report({ kind: 'ready' });
+  setInterval(() => {
+    report({ kind: 'beat', active: host.active, residentBytes: process.memoryUsage.rss() });
+  }, BEAT_MS);
+}
+
+await main();

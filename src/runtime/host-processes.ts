@@ -1,0 +1,172 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Clock } from '../session/clock.ts';
+import { type HostOrder, hostReportSchema } from './host-messages.ts';
+
+const ENTRY = fileURLToPath(new URL('../chat-host.ts', import.meta.url));
+const FIRST_RESTART_MS = 500;
+const LONGEST_RESTART_MS = 30_000;
+/** Another process is started while the last one still has this part of its places. */
+const SPARE_PART = 0.25;
+/** How long after its drain a process may take to exit. */
+const EXIT_MS = 20_000;
+
+interface HostProcess {
+  readonly child: ChildProcess;
+  readonly exited: Promise<void>;
+  ready: boolean;
+  active: number;
+  /** Takes nothing new: it is being replaced, or the worker stops. */
+  leaving: boolean;
+  cancelStall: () => void;
+}
+
+export interface HostProcessesDeps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * The processes that hold this worker's chats, many in each: started when they are needed, replaced when they
+ * stand still, grow too large or die. What such a process held is taken over by others, as after any death.
+ */
+export class HostProcesses {
+  readonly #deps: HostProcessesDeps;
+  readonly #processes = new Set<HostProcess>();
+  #failures = 0;
+  #cancelRestart: (() => void) | undefined;
+  #stopping = false;
+  #firstReady = Promise.withResolvers<void>();
+
+  constructor(deps: HostProcessesDeps) {
+    this.#deps = deps;
+  }
+
+  get active(): number {
+    return this.#sum((process) => process.active);
+  }
+
+  get hasPlace(): boolean {
+    const { chatsPerProcess } = this.#deps.config.worker;
+    return [...this.#processes].some(
+      (process) => process.ready && !process.leaving && process.active < chatsPerProcess,
+    );
+  }
+
+  /** Resolves when the first process has registered with LiveKit. */
+  start(): Promise<void> {
+    if (this.#deps.config.worker.maxChats === 0) this.#firstReady.resolve();
+    this.#grow();
+    return this.#firstReady.promise;
+  }
+
+  /** Lets the chats end within `drainMs`; then they leave, and the processes exit. Safe to call twice. */
+  async stop(drainMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#cancelRestart?.();
+    this.#firstReady.resolve();
+    for (const process of this.#processes) this.#retire(process, drainMs);
+    await Promise.all([...this.#processes].map(({ exited }) => exited));
+  }
+
+  #sum(of: (process: HostProcess) => number): number {
+    return [...this.#processes].reduce((sum, process) => sum + of(process), 0);
+  }
+
+  /** As many processes as the chats need, with places to spare, up to the worker's cap. */
+  #grow(): void {
+    if (this.#stopping) return;
+    const { chatsPerProcess, maxChats } = this.#deps.config.worker;
+    const staying = [...this.#processes].filter(({ leaving }) => !leaving);
+    const places = staying.length * chatsPerProcess;
+    const taken = staying.reduce((sum, { active }) => sum + active, 0);
+    if (places >= maxChats) return;
+    if (staying.length > 0 && (places - taken) / chatsPerProcess > SPARE_PART) return;
+    if (staying.some(({ ready }) => !ready)) return;
+    this.#fork();
+  }
+
+  #fork(): void {
+    const { log } = this.#deps;
+    // Detached from the terminal's group: Ctrl-C reaches the worker alone, which then drains.
+    const child = fork(ENTRY, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true });
+    const exit = Promise.withResolvers<void>();
+    const process: HostProcess = {
+      child,
+      exited: exit.promise,
+      ready: false,
+      active: 0,
+      leaving: false,
+      cancelStall: () => {},
+    };
+    this.#processes.add(process);
+    child.on('message', (message) => this.#onReport(process, message));
+    child.on('error', (err) => log.error({ err, child: child.pid }, 'a process of chats failed'));
+    child.on('exit', (code, signal) => {
+      process.cancelStall();
+      this.#processes.delete(process);
+      exit.resolve();
+      if (!process.leaving) this.#onLost(process, code ?? signal);
+      this.#grow();
+    });
+  }
+
+  #onLost(process: HostProcess, how: number | string | null): void {
+    const { clock, log } = this.#deps;
+    this.#failures = process.ready ? 1 : this.#failures + 1;
+    const longest = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** (this.#failures - 1));
+    log.error(
+      { child: process.child.pid, how, interactions: process.active, restartMs: longest },
+      'a process of chats ended by itself; its chats are taken over',
+    );
+    process.leaving = true;
+    this.#cancelRestart = clock.after(longest, () => this.#grow());
+  }
+
+  #onReport(process: HostProcess, message: unknown): void {
+    const report = hostReportSchema.safeParse(message);
+    if (!report.success) return;
+    const { clock, config, log } = this.#deps;
+    process.cancelStall();
+    // Its event loop does not turn: by then its leases have run out, and others take its chats over.
+    process.cancelStall = clock.after(config.figures.leaseMs, () => this.#onStalled(process));
+    if (report.data.kind === 'ready') {
+      process.ready = true;
+      this.#firstReady.resolve();
+      log.info({ child: process.child.pid }, 'a process of chats is registered with LiveKit');
+      return;
+    }
+    const { active, residentBytes } = report.data;
+    process.active = active;
+    const limitBytes = config.worker.chatProcessMegabytes * 1_048_576;
+    if (residentBytes > limitBytes && !process.leaving) {
+      log.error(
+        { child: process.child.pid, residentBytes, limitBytes, interactions: active },
+        'a process of chats is too large; its chats go on in another',
+      );
+      this.#retire(process, 0);
+    }
+    this.#grow();
+  }
+
+  #onStalled(process: HostProcess): void {
+    const { config, log } = this.#deps;
+    log.error(
+      { child: process.child.pid, interactions: process.active, stalledMs: config.figures.leaseMs },
+      'a process of chats stands still and is ended; its chats are taken over',
+    );
+    process.child.kill('SIGKILL');
+  }
+
+  #retire(process: HostProcess, drainMs: number): void {
+    if (process.leaving) return;
+    process.leaving = true;
+    const order: HostOrder = { kind: 'stop', drainMs };
+    if (process.child.connected) process.child.send(order);
+    const cancel = this.#deps.clock.after(drainMs + EXIT_MS, () => process.child.kill('SIGKILL'));
+    void process.exited.then(cancel);
+  }
+}

@@ -1,0 +1,171 @@
+import { hostname } from 'node:os';
+import type { Job } from '@livekit/protocol';
+import { Room } from '@livekit/rtc-node';
+import { type AgentIdentity, agentIdentity, parseAgentIdentity } from '../domain/identities.ts';
+import type { Log } from '../log.ts';
+import type { InteractionSession } from '../session/interaction-session.ts';
+import { AgentLink, type Assignment, type Taken } from './agent-link.ts';
+import { parseJobMetadata } from './job-metadata.ts';
+import { loadSessionFor } from './load-session.ts';
+import type { ProcessServices } from './process-services.ts';
+import type { Claims } from './worker.ts';
+
+export interface SessionHostDeps {
+  readonly services: ProcessServices;
+  readonly claims: Claims;
+  readonly version: string;
+  /** At most this many conversations at once in this process; a hard cap. */
+  readonly maxSessions: number;
+  readonly log: Log;
+}
+
+/** A conversation of this process, from its claim on. */
+interface Place {
+  readonly key: AgentIdentity;
+  /** There once the room is joined. */
+  session?: InteractionSession;
+  ended?: Promise<void>;
+}
+
+/**
+ * Runs many chats in this one process: each is a session object in a room of its own, and shares the models,
+ * the connection to the database, the outbox and the poll with the others.
+ */
+export class SessionHost {
+  /** Also the worker id of its leases. */
+  readonly id = `${hostname()}-${process.pid}`;
+  readonly #deps: SessionHostDeps;
+  readonly #link: AgentLink;
+  /** By the job's id. */
+  readonly #places = new Map<string, Place>();
+  /** Jobs that are being claimed; they count, or two offers at once would exceed the cap. */
+  #claiming = 0;
+  #stopping: Promise<void> | undefined;
+
+  constructor(deps: SessionHostDeps) {
+    this.#deps = deps;
+    const { services, log, version } = deps;
+    this.#link = new AgentLink({
+      livekit: services.config.livekit,
+      version,
+      onOffered: (job) => this.#take(job),
+      onAssigned: (assignment) => this.#begin(assignment),
+      onLapsed: (job) => void this.#giveUp(job),
+      onTerminated: (jobId) => void this.#places.get(jobId)?.session?.leave('the dispatch was taken back'),
+      load: () => this.active / deps.maxSessions,
+      clock: services.clock,
+      log,
+    });
+  }
+
+  get active(): number {
+    return this.#places.size + this.#claiming;
+  }
+
+  get hasPlace(): boolean {
+    return this.#stopping === undefined && this.active < this.#deps.maxSessions;
+  }
+
+  /** @throws FloorwalkerError `media_unavailable` */
+  start(): Promise<void> {
+    return this.#link.open();
+  }
+
+  /**
+   * Takes no new chats and waits for those that run, `drainMs` at most; the rest leave for another worker.
+   * Safe to call twice.
+   */
+  stop(drainMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(drainMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { services, log } = this.#deps;
+    this.#link.refuseFromNowOn();
+    log.info({ interactions: this.active, drainMs }, 'chats drain');
+    const over = Promise.withResolvers<void>();
+    const cancel = services.clock.after(drainMs, () => over.resolve());
+    await Promise.race([this.#allEnded(), over.promise]);
+    cancel();
+    const leaving = [...this.#places.values()].map(({ session }) => session?.leave('the worker stops'));
+    await Promise.allSettled(leaving);
+    await this.#allEnded();
+    this.#link.close();
+  }
+
+  async #allEnded(): Promise<void> {
+    while (this.#places.size > 0) {
+      await Promise.allSettled([...this.#places.values()].map(({ ended }) => ended));
+      // A place that is taken and not yet assigned has nothing to wait for but its assignment or its lapse.
+      if ([...this.#places.values()].some(({ ended }) => !ended)) await tick(this.#deps.services);
+    }
+  }
+
+  async #take(job: Job): Promise<Taken | undefined> {
+    const { claims, log } = this.#deps;
+    const metadata = parseJobMetadata(job.metadata);
+    // Telephone calls and rooms of somebody else's making are for the processes of voice.
+    if (metadata.kind !== 'interaction' || metadata.channel === 'voice' || !this.hasPlace) return undefined;
+    const { interactionId } = metadata;
+    this.#claiming += 1;
+    try {
+      // Without the hint only the database knows; a job of the other channel is none of this process's.
+      const only = metadata.channel ? undefined : 'chat';
+      const claimed = await claims.claim(interactionId, this.id, only);
+      if ('refused' in claimed) {
+        log.info({ job: job.id, interaction: interactionId, why: claimed.refused }, 'job refused');
+        return undefined;
+      }
+      const key = { interactionId, generation: claimed.generation };
+      this.#places.set(job.id, { key });
+      await claims.removePredecessors(job.room?.name ?? '', interactionId, key.generation);
+      return { identity: agentIdentity(interactionId, key.generation), name: 'Agent' };
+    } finally {
+      this.#claiming -= 1;
+    }
+  }
+
+  async #giveUp(job: Job): Promise<void> {
+    const place = this.#places.get(job.id);
+    this.#places.delete(job.id);
+    if (!place) return;
+    this.#deps.log.warn(
+      { interaction: place.key.interactionId },
+      'LiveKit did not assign a job that was taken',
+    );
+    await this.#deps.claims.release(place.key.interactionId, place.key.generation).catch(() => {});
+  }
+
+  #begin({ job, identity, url, token }: Assignment): void {
+    const place = this.#places.get(job.id);
+    const key = parseAgentIdentity(identity);
+    if (!place || !key) return;
+    place.ended = this.#run(place, url, token).finally(() => this.#places.delete(job.id));
+  }
+
+  async #run(place: Place, url: string, token: string): Promise<void> {
+    const { services, log } = this.#deps;
+    const { interactionId: interaction, generation } = place.key;
+    const room = new Room();
+    try {
+      const connected = room.connect(url, token, { autoSubscribe: true, dynacast: false });
+      place.session = await loadSessionFor(place.key, room, connected, services);
+      await place.session.start();
+      const outcome = await place.session.outcome;
+      log.info({ interaction, generation, outcome }, 'chat done');
+    } catch (err) {
+      log.error({ err, interaction, generation }, 'chat failed');
+      // For the next worker to take at once, rather than when the lease runs out.
+      await this.#deps.claims.release(interaction, generation).catch(() => {});
+    } finally {
+      await room.disconnect().catch(() => {});
+    }
+  }
+}
+
+function tick({ clock }: ProcessServices): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(50, resolve);
+  });
+}

@@ -1,0 +1,80 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Customer } from '../../src/embedded/rehearsal/caller/caller.ts';
+import type { Agent } from '../support/fixtures.ts';
+import { type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
+import { type Stack, setupStack } from '../support/stack.ts';
+
+let model: ScriptedModel;
+let stack: Stack;
+let agent: Agent;
+const customers: Customer[] = [];
+
+beforeAll(async () => {
+  model = await setupModel((request) => `Heard: ${request.lastUser}`);
+  model.background(wantsJson, () => ({ text: '{}' }));
+  stack = await setupStack({
+    openaiBaseUrl: model.openaiBaseUrl,
+    maxInteractions: 20,
+    env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
+    figures: { rejoinChatMs: 500 },
+  });
+  agent = await stack.createAgent({ maxConcurrentInteractions: 20 });
+}, 90_000);
+
+afterAll(async () => {
+  await stack?.stop();
+  await model?.stop();
+}, 60_000);
+
+afterEach(async (context) => {
+  if (context.task.result?.state === 'fail') console.error(stack.log.slice(-60).join('\n'));
+  for (const customer of customers.splice(0)) await customer.leave();
+});
+
+/** Processes of chats that registered with LiveKit, oldest first. */
+function processes(): number[] {
+  const lines = stack.log.filter((line) => line.includes('a process of chats is registered'));
+  return lines.map((line) => z.looseObject({ child: z.number() }).parse(JSON.parse(line)).child);
+}
+
+async function join(count: number): Promise<Customer[]> {
+  const joined = await Promise.all(Array.from({ length: count }, () => stack.join(agent)));
+  customers.push(...joined.map(({ customer }) => customer));
+  await Promise.all(joined.map(({ customer }) => customer.waitForText(/AI assistant/)));
+  return joined.map(({ customer }) => customer);
+}
+
+async function converse(customer: Customer, words: string): Promise<void> {
+  await customer.send(words);
+  await customer.waitForText(`Heard: ${words}`);
+}
+
+test('chats that begin together share one process, and each is answered with its own words', async () => {
+  const chats = await join(6);
+  await Promise.all(chats.map((customer, number) => converse(customer, `I am number ${number}`)));
+  for (const [number, customer] of chats.entries()) {
+    const others = customer.agentTexts.filter(
+      (text) => /number \d/.test(text) && !text.includes(`number ${number}`),
+    );
+    expect(others).toEqual([]);
+  }
+  const [pid] = processes();
+  expect(processes()).toEqual([pid]);
+  const holders = await stack.database
+    .sql`select distinct worker_id from interactions where status = 'active'`;
+  expect(holders.map(({ worker_id }) => worker_id)).toEqual([expect.stringMatching(new RegExp(`-${pid}$`))]);
+});
+
+test('a process of chats that stands still is replaced, and its chats go on in another', async () => {
+  const chats = await join(3);
+  const [stalled = 0] = processes().slice(-1);
+  process.kill(stalled, 'SIGSTOP');
+  // Nobody lets it go on: only its end by the worker frees its chats.
+  await Promise.all(
+    chats.map((customer) => customer.waitForText(/lost the connection/, { deadlineMs: 40_000 })),
+  );
+  await Promise.all(chats.map((customer) => converse(customer, 'still there?')));
+  expect(stack.log.some((line) => line.includes('stands still'))).toBe(true);
+  expect(() => process.kill(stalled, 0)).toThrow();
+});
