@@ -125,6 +125,33 @@ create table businesses (
   constraint businesses_tag_vocabulary_check CHECK (((jsonb_typeof((tag_vocabulary -> 'topics'::text)) = 'array'::text) AND (jsonb_typeof((tag_vocabulary -> 'issues'::text)) = 'array'::text)))
 );
 
+create table callback_requests (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  agent_id uuid not null,
+  interaction_id uuid not null,
+  kind text not null default 'live'::text,
+  phone_number text not null,
+  reason text not null,
+  preferred_time text,
+  requested_at timestamp with time zone not null default clock_timestamp(),
+  done_at timestamp with time zone,
+  done_by uuid,
+  done_by_name text,
+  note text,
+  constraint callback_requests_pkey PRIMARY KEY (id),
+  constraint callback_requests_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE RESTRICT,
+  constraint callback_requests_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint callback_requests_done_by_fkey FOREIGN KEY (done_by) REFERENCES users(id) ON DELETE RESTRICT,
+  constraint callback_requests_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint callback_requests_check CHECK (((done_at IS NULL) = (done_by IS NULL))),
+  constraint callback_requests_kind_check CHECK ((kind = ANY (ARRAY['live'::text, 'rehearsal'::text]))),
+  constraint callback_requests_note_check CHECK ((length(note) <= 2000)),
+  constraint callback_requests_phone_number_check CHECK ((phone_number ~ '^\+[1-9][0-9]{6,14}$'::text)),
+  constraint callback_requests_preferred_time_check CHECK ((length(preferred_time) <= 200)),
+  constraint callback_requests_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000)))
+);
+
 create table customers (
   id uuid not null default gen_random_uuid(),
   business_id uuid not null,
@@ -274,6 +301,8 @@ create table interactions (
   created_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default now(),
   transcript_purged_at timestamp with time zone,
+  controlled_by_name text,
+  supervisor_request_answered_at timestamp with time zone,
   constraint interactions_livekit_room_id_key UNIQUE (livekit_room_id),
   constraint interactions_provider_call_id_key UNIQUE (provider_call_id),
   constraint interactions_pkey PRIMARY KEY (id),
@@ -473,6 +502,22 @@ create table users (
   constraint users_username_check CHECK (((length(username) >= 1) AND (length(username) <= 100)))
 );
 
+create table whispers (
+  id uuid not null default gen_random_uuid(),
+  interaction_id uuid not null,
+  kind text not null default 'whisper'::text,
+  content text not null,
+  by_id uuid not null,
+  by_name text not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  delivered_at timestamp with time zone,
+  constraint whispers_pkey PRIMARY KEY (id),
+  constraint whispers_by_id_fkey FOREIGN KEY (by_id) REFERENCES users(id) ON DELETE RESTRICT,
+  constraint whispers_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint whispers_content_check CHECK (((length(content) >= 1) AND (length(content) <= 2000))),
+  constraint whispers_kind_check CHECK ((kind = ANY (ARRAY['whisper'::text, 'hand_back'::text])))
+);
+
 -- Indexes
 
 CREATE INDEX idx_agent_tools_requires_permission ON public.agent_tools USING btree (requires_permission);
@@ -498,6 +543,12 @@ CREATE INDEX idx_archives_tags_gin ON public.interaction_archives USING gin (tag
 CREATE INDEX idx_audit_events_business ON public.audit_events USING btree (business_id, created_at DESC);
 
 CREATE INDEX idx_audit_events_subject ON public.audit_events USING btree (subject_type, subject_id);
+
+CREATE INDEX idx_callback_requests_agent ON public.callback_requests USING btree (agent_id, requested_at DESC);
+
+CREATE INDEX idx_callback_requests_business ON public.callback_requests USING btree (business_id, requested_at DESC);
+
+CREATE UNIQUE INDEX idx_callback_requests_open ON public.callback_requests USING btree (interaction_id) WHERE (done_at IS NULL);
 
 CREATE INDEX idx_deletion_receipts_business ON public.deletion_receipts USING btree (business_id, deleted_at DESC);
 
@@ -546,6 +597,10 @@ CREATE UNIQUE INDEX idx_users_email ON public.users USING btree (lower(email));
 CREATE INDEX idx_users_supervisor_type ON public.users USING btree (business_id, supervisor_type) WHERE (supervisor_type IS NOT NULL);
 
 CREATE UNIQUE INDEX idx_users_username_supervisor ON public.users USING btree (business_id, username) WHERE (role = 'supervisor'::text);
+
+CREATE INDEX idx_whispers_interaction ON public.whispers USING btree (interaction_id, created_at);
+
+CREATE INDEX idx_whispers_waiting ON public.whispers USING btree (interaction_id) WHERE (delivered_at IS NULL);
 
 -- Views
 
@@ -615,6 +670,24 @@ create view supervisor_performance with (security_invoker=true) as
   GROUP BY u.id;
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION floorwalker.active_interaction_for_actor(p_interaction_id uuid)
+ RETURNS interactions
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.interaction_for_actor(p_interaction_id);
+begin
+  if mine.status <> 'active' then
+    perform floorwalker.fail('interaction_not_active', 'Only in a conversation that is going on.',
+      jsonb_build_object('status', mine.status));
+  end if;
+  return mine;
+end
+$function$
+;
 
 CREATE OR REPLACE FUNCTION floorwalker.actor()
  RETURNS users
@@ -927,6 +1000,21 @@ begin
       format('"%s" is not a time zone; write one such as Europe/Amsterdam.', new.time_zone));
   end if;
   return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_whisper(p_text text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if coalesce(btrim(p_text), '') = '' or length(p_text) > 2000 then
+    perform floorwalker.fail('invalid_whisper', 'What the agent is told has 1 to 2,000 characters.');
+  end if;
+  return btrim(p_text);
 end
 $function$
 ;
@@ -1383,6 +1471,22 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.keep_control()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if new.control = 'agent' then
+    new.controlled_by := null;
+    new.controlled_by_name := null;
+  end if;
+  new.control_changed_at := clock_timestamp();
+  return new;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.keep_days(p_business businesses, p_row interactions)
  RETURNS integer
  LANGUAGE sql
@@ -1571,6 +1675,20 @@ begin
     end_reason = case when end_reason ~ '^[a-z_]{1,40}$' then end_reason else 'ended_by_supervisor' end
   where id = p_interaction_id;
   return floorwalker.empty_of(p_interaction_id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.purge_supervision()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  delete from whispers where interaction_id = new.id;
+  delete from callback_requests where interaction_id = new.id;
+  return null;
 end
 $function$
 ;
@@ -1921,6 +2039,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.somebody_present(p_agent_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select exists (
+    select from agents a
+    join users u on u.business_id = a.business_id and (u.role = 'admin' or u.id in (a.supervisor_id, a.cover_id))
+    where a.id = p_agent_id and u.deleted_at is null and u.last_seen_at > clock_timestamp() - interval '1 minute')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.store_messages(p_interaction_id uuid, p_messages jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -2016,6 +2147,17 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.trace(p_interaction_id uuid, p_step_type text, p_input jsonb, p_output jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  insert into interaction_steps (interaction_id, step_id, step_type, input, output)
+  values (p_interaction_id, p_step_type || ':' || gen_random_uuid(), p_step_type, p_input, p_output)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.update_fcr_on_followup()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2052,6 +2194,16 @@ AS $function$
   join agents a on a.business_id = u.business_id
     and (u.role = 'admin' or a.supervisor_id = u.id or a.cover_id = u.id)
   where u.id = auth.uid() and u.deleted_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.whisper_row(p_row whispers)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object('id', p_row.id, 'kind', p_row.kind, 'text', p_row.content, 'by_name', p_row.by_name, 'at', p_row.created_at)
 $function$
 ;
 
@@ -2340,6 +2492,34 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.complete_callback(p_callback_id uuid, p_note text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  wanted callback_requests;
+  me users := floorwalker.actor();
+begin
+  select * into wanted from callback_requests
+  where id = p_callback_id and agent_id = any (floorwalker.visible_agents()) for update;
+  if not found then
+    perform floorwalker.fail('callback_not_found', 'There is no such request.');
+  end if;
+  if wanted.done_at is not null then
+    return to_jsonb(wanted);
+  end if;
+  update callback_requests set done_at = clock_timestamp(), done_by = me.id, done_by_name = me.name,
+    note = nullif(left(btrim(p_note), 2000), '')
+  where id = wanted.id returning * into wanted;
+  perform floorwalker.audit(wanted.business_id, 'callback.done', 'callback_requests', wanted.id::text,
+    jsonb_build_object('interaction_id', wanted.interaction_id));
+  return to_jsonb(wanted);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.complete_interaction(p_interaction_id uuid, p_generation bigint, p_status text, p_end_reason text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2585,13 +2765,16 @@ begin
     update interactions set supervisor_request_escalated_at = clock_timestamp()
     where id in (select id from interactions
       where status = 'active' and control = 'agent' and supervisor_requested_at <= before
-        and supervisor_request_escalated_at is null for update skip locked)
+        and supervisor_request_escalated_at is null and supervisor_request_answered_at is null
+      for update skip locked)
     returning id
   )
   select coalesce(jsonb_agg(e), '[]') into escalated from (
     select jsonb_build_object('interaction_id', interaction_id, 'permission_id', id) as e from permissions
     union all select jsonb_build_object('interaction_id', id, 'permission_id', null) from requests
   ) all_requests;
+  perform floorwalker.trace((e ->> 'interaction_id')::uuid, 'escalated', jsonb_build_object('permission_id', e -> 'permission_id'), null)
+  from jsonb_array_elements(escalated) e;
   return escalated;
 end
 $function$
@@ -2656,6 +2839,35 @@ begin
     finished_at = clock_timestamp()
   where id = call.id returning * into call;
   return jsonb_build_object('call', floorwalker.call_row(call), 'already', false);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.hand_back(p_interaction_id uuid, p_note text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.active_interaction_for_actor(p_interaction_id);
+  me users := floorwalker.actor();
+  held_since timestamptz := mine.control_changed_at;
+  told text := case when coalesce(btrim(p_note), '') <> '' then floorwalker.check_whisper(p_note) end;
+begin
+  if mine.controlled_by is distinct from me.id then
+    perform floorwalker.fail('control_not_held', 'Only who has a conversation can hand it back.',
+      jsonb_build_object('controlled_by', mine.controlled_by, 'controlled_by_name', mine.controlled_by_name));
+  end if;
+  if told is not null then
+    insert into whispers (interaction_id, kind, content, by_id, by_name) values (mine.id, 'hand_back', told, me.id, me.name);
+  end if;
+  update interactions set control = 'agent' where id = mine.id returning * into mine;
+  perform floorwalker.trace(mine.id, 'hand_back', jsonb_build_object('note', told),
+    jsonb_build_object('by', me.id, 'by_name', me.name, 'since', held_since));
+  perform floorwalker.audit(mine.business_id, 'interaction.handback', 'interactions', mine.id::text,
+    jsonb_build_object('with_note', told is not null, 'since', held_since));
+  return floorwalker.public_row(mine);
 end
 $function$
 ;
@@ -2778,10 +2990,27 @@ begin
     'snapshot', mine.agent_snapshot,
     'tools', coalesce((select jsonb_agg(to_jsonb(t) order by t.tool_name)
       from agent_tools t where t.agent_id = mine.agent_id), '[]'),
+    'whispers', coalesce((select jsonb_agg(floorwalker.whisper_row(w) order by w.created_at, w.id)
+      from whispers w where w.interaction_id = mine.id), '[]'),
     'messages', coalesce((select jsonb_agg(to_jsonb(m) order by m.seq)
       from interaction_messages m where m.interaction_id = mine.id), '[]'),
     'calls', coalesce((select jsonb_agg(to_jsonb(c) order by c.requested_at, c.id)
       from tool_calls c where c.interaction_id = mine.id), '[]'));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.monitor_interaction(p_interaction_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.active_interaction_for_actor(p_interaction_id);
+begin
+  perform floorwalker.audit(mine.business_id, 'interaction.monitor', 'interactions', mine.id::text);
+  return floorwalker.public_row(mine);
 end
 $function$
 ;
@@ -2824,6 +3053,9 @@ begin
       'status', coalesce(i.status, 'failed'),
       'control', coalesce(i.control, 'agent'),
       'controlled_by', i.controlled_by,
+      'controlled_by_name', i.controlled_by_name,
+      'whispers', coalesce((select jsonb_agg(floorwalker.whisper_row(w) order by w.created_at, w.id)
+        from whispers w where w.interaction_id = i.id and w.delivered_at is null), '[]'),
       'paused', coalesce(i.paused, false),
       'end_requested_reason', case when i.end_requested_at is not null then coalesce(i.end_requested_reason, 'ended_by_supervisor') end,
       'tools_version', (select md5(coalesce(string_agg(t.id || '@' || t.updated_at, ',' order by t.id), ''))
@@ -2956,6 +3188,29 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.release_control(p_interaction_id uuid, p_generation bigint, p_reason text, p_controlled_by uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+begin
+  -- Somebody else may have taken it since the session looked.
+  if mine.status <> 'active' or mine.control = 'agent' or mine.controlled_by is distinct from coalesce(p_controlled_by, mine.controlled_by) then
+    return jsonb_build_object('released', false, 'control', mine.control, 'controlled_by', mine.controlled_by);
+  end if;
+  update interactions set control = 'agent' where id = mine.id;
+  perform floorwalker.trace(mine.id, 'control_released', jsonb_build_object('reason', p_reason),
+    jsonb_build_object('by', mine.controlled_by, 'by_name', mine.controlled_by_name, 'since', mine.control_changed_at));
+  perform floorwalker.audit(mine.business_id, 'interaction.control_released', 'interactions', mine.id::text,
+    jsonb_build_object('reason', p_reason, 'controlled_by', mine.controlled_by, 'since', mine.control_changed_at));
+  return jsonb_build_object('released', true, 'control', 'agent', 'controlled_by', null);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.release_lease(p_interaction_id uuid, p_generation bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2966,6 +3221,43 @@ begin
   update interactions set worker_id = null, lease_until = clock_timestamp()
   where id = p_interaction_id and generation = p_generation and status = 'active';
   return jsonb_build_object('released', found);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.request_callback(p_interaction_id uuid, p_generation bigint, p_reason text, p_phone_number text DEFAULT NULL::text, p_preferred_time text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+  number text := coalesce(nullif(btrim(p_phone_number), ''), mine.phone_number);
+  wanted callback_requests;
+begin
+  if mine.status <> 'active' then
+    perform floorwalker.fail('interaction_ended', 'This interaction has ended.');
+  end if;
+  if number is null then
+    perform floorwalker.fail('phone_number_needed', 'A call back needs a phone number, and none is known.');
+  end if;
+  if number !~ '^\+[1-9][0-9]{6,14}$' then
+    perform floorwalker.fail('invalid_phone_number', 'Write the number in international form, such as +31201234567.');
+  end if;
+  if mine.phone_number is null then
+    perform public.set_phone_number(mine.id, mine.generation, number, 'claimed');
+  end if;
+  insert into callback_requests (business_id, agent_id, interaction_id, kind, phone_number, reason, preferred_time)
+  values (mine.business_id, mine.agent_id, mine.id, mine.kind, number,
+    coalesce(nullif(left(btrim(p_reason), 1000), ''), 'not said'), nullif(left(btrim(p_preferred_time), 200), ''))
+  on conflict (interaction_id) where done_at is null do update set
+    phone_number = excluded.phone_number, reason = excluded.reason,
+    preferred_time = coalesce(excluded.preferred_time, callback_requests.preferred_time)
+  returning * into wanted;
+  perform floorwalker.trace(mine.id, 'callback', jsonb_build_object('reason', wanted.reason, 'preferred_time', wanted.preferred_time),
+    jsonb_build_object('callback_id', wanted.id));
+  return to_jsonb(wanted);
 end
 $function$
 ;
@@ -3006,18 +3298,19 @@ CREATE OR REPLACE FUNCTION public.request_supervisor(p_interaction_id uuid, p_ge
 AS $function$
 declare
   mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+  -- After a takeover a new request is one of its own.
+  anew boolean := mine.supervisor_request_answered_at is not null;
 begin
   if mine.status <> 'active' then
     perform floorwalker.fail('interaction_ended', 'This interaction has ended.');
   end if;
   update interactions set
-    supervisor_requested_at = coalesce(supervisor_requested_at, clock_timestamp()),
+    supervisor_requested_at = case when anew then clock_timestamp() else coalesce(supervisor_requested_at, clock_timestamp()) end,
+    supervisor_request_escalated_at = case when not anew then supervisor_request_escalated_at end,
+    supervisor_request_answered_at = null,
     supervisor_request_reason = left(p_reason, 1000)
   where id = mine.id;
-  return jsonb_build_object('supervisor_present', exists (
-    select from agents a
-    join users u on u.business_id = a.business_id and (u.role = 'admin' or u.id in (a.supervisor_id, a.cover_id))
-    where a.id = mine.agent_id and u.deleted_at is null and u.last_seen_at > clock_timestamp() - interval '1 minute'));
+  return jsonb_build_object('supervisor_present', floorwalker.somebody_present(mine.agent_id));
 end
 $function$
 ;
@@ -3295,6 +3588,56 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.take_over(p_interaction_id uuid, p_insist boolean DEFAULT false)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.active_interaction_for_actor(p_interaction_id);
+  me users := floorwalker.actor();
+  before_id uuid := mine.controlled_by;
+  before_name text := mine.controlled_by_name;
+begin
+  if before_id = me.id then
+    return floorwalker.public_row(mine) || jsonb_build_object('taken_from', null);
+  end if;
+  if before_id is not null and not (coalesce(p_insist, false) and me.role = 'admin') then
+    perform floorwalker.fail('control_held', format('%s has this conversation.', before_name),
+      jsonb_build_object('controlled_by', before_id, 'controlled_by_name', before_name, 'since', mine.control_changed_at));
+  end if;
+  update interactions set control = 'supervisor', controlled_by = me.id, controlled_by_name = me.name,
+    supervisor_request_answered_at = case when supervisor_requested_at is not null
+      then coalesce(supervisor_request_answered_at, clock_timestamp()) end
+  where id = mine.id returning * into mine;
+  perform floorwalker.trace(mine.id, 'takeover', jsonb_build_object('insisted', before_id is not null),
+    jsonb_build_object('by', me.id, 'by_name', me.name, 'from', before_id, 'from_name', before_name));
+  perform floorwalker.audit(mine.business_id, 'interaction.takeover', 'interactions', mine.id::text,
+    jsonb_build_object('from', before_id, 'from_name', before_name, 'insisted', before_id is not null));
+  return floorwalker.public_row(mine) || jsonb_build_object('taken_from', before_id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.take_whispers(p_interaction_id uuid, p_generation bigint, p_ids uuid[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.lock_interaction(p_interaction_id, p_generation);
+  taken integer;
+begin
+  update whispers set delivered_at = clock_timestamp()
+  where interaction_id = mine.id and id = any (p_ids) and delivered_at is null;
+  get diagnostics taken = row_count;
+  return taken;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.touch_presence()
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3309,6 +3652,24 @@ begin
     perform floorwalker.fail('not_allowed', 'This account is not part of any business here.');
   end if;
   return jsonb_build_object('last_seen_at', moment);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.touch_presences(p_user_ids uuid[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  touched integer;
+begin
+  -- In one order for all who touch several, or two batches could wait for each other.
+  perform 1 from users where id = any (p_user_ids) and deleted_at is null order by id for no key update;
+  update users set last_seen_at = clock_timestamp() where id = any (p_user_ids) and deleted_at is null;
+  get diagnostics touched = row_count;
+  return touched;
 end
 $function$
 ;
@@ -3344,6 +3705,28 @@ begin
   where id = archive.id;
   -- Read again: the trigger may have changed fcr_status.
   return (select to_jsonb(a) from interaction_archives a where a.id = archive.id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.whisper(p_interaction_id uuid, p_text text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.active_interaction_for_actor(p_interaction_id);
+  me users := floorwalker.actor();
+  told text := floorwalker.check_whisper(p_text);
+  added whispers;
+begin
+  insert into whispers (interaction_id, content, by_id, by_name) values (mine.id, told, me.id, me.name) returning * into added;
+  perform floorwalker.trace(mine.id, 'whisper', jsonb_build_object('text', told, 'whisper_id', added.id),
+    jsonb_build_object('by', me.id, 'by_name', me.name));
+  perform floorwalker.audit(mine.business_id, 'interaction.whisper', 'interactions', mine.id::text,
+    jsonb_build_object('whisper_id', added.id));
+  return floorwalker.public_row(mine) || jsonb_build_object('whisper_id', added.id);
 end
 $function$
 ;
@@ -3405,6 +3788,10 @@ CREATE TRIGGER check_fcr_on_archive AFTER INSERT OR UPDATE OF tags ON public.int
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
+CREATE TRIGGER keep_control BEFORE UPDATE OF control, controlled_by ON public.interactions FOR EACH ROW WHEN (((old.control IS DISTINCT FROM new.control) OR (old.controlled_by IS DISTINCT FROM new.controlled_by))) EXECUTE FUNCTION floorwalker.keep_control();
+
+CREATE TRIGGER purge_supervision AFTER UPDATE OF purged_at ON public.interactions FOR EACH ROW WHEN (((old.purged_at IS NULL) AND (new.purged_at IS NOT NULL))) EXECUTE FUNCTION floorwalker.purge_supervision();
+
 CREATE TRIGGER refresh_agent_status AFTER UPDATE OF status, paused ON public.interactions FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) OR (old.paused IS DISTINCT FROM new.paused))) EXECUTE FUNCTION floorwalker.refresh_agent_status();
 
 CREATE TRIGGER refresh_agent_status_insert AFTER INSERT ON public.interactions FOR EACH ROW WHEN ((new.status = 'active'::text)) EXECUTE FUNCTION floorwalker.refresh_agent_status();
@@ -3445,6 +3832,8 @@ alter table audit_events enable row level security;
 
 alter table businesses enable row level security;
 
+alter table callback_requests enable row level security;
+
 alter table customers enable row level security;
 
 alter table deletion_receipts enable row level security;
@@ -3471,6 +3860,8 @@ alter table tool_permissions enable row level security;
 
 alter table users enable row level security;
 
+alter table whispers enable row level security;
+
 -- Policies
 
 create policy reachable on public.agent_tools for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
@@ -3480,6 +3871,8 @@ create policy reachable on public.agents for select to authenticated using (id =
 create policy admin_only on public.audit_events for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
 create policy own_business on public.businesses for select to authenticated using (id = ( SELECT floorwalker.actor_business() AS actor_business));
+
+create policy reachable on public.callback_requests for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
 
 create policy reachable on public.customers for select to authenticated using ((business_id = ( SELECT floorwalker.admin_business() AS admin_business)) OR (EXISTS ( SELECT
    FROM interactions i
@@ -3523,6 +3916,10 @@ create policy reachable on public.tool_permissions for select to authenticated u
 
 create policy self_or_admin on public.users for select to authenticated using ((id = ( SELECT auth.uid() AS uid)) OR (business_id = ( SELECT floorwalker.admin_business() AS admin_business)));
 
+create policy reachable on public.whispers for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE (i.id = whispers.interaction_id)));
+
 -- Rights
 
 grant select on agent_performance to authenticated;
@@ -3544,6 +3941,10 @@ grant insert, select on audit_events to service_role;
 grant select on businesses to authenticated;
 
 grant delete, insert, select, update on businesses to service_role;
+
+grant select on callback_requests to authenticated;
+
+grant delete, insert, select, update on callback_requests to service_role;
 
 grant select on customers to authenticated;
 
@@ -3573,6 +3974,8 @@ grant execute on function cleanup_old_archives(integer) to service_role;
 
 grant execute on function cleanup_realtime_metrics() to service_role;
 
+grant execute on function complete_callback(uuid,text) to authenticated;
+
 grant execute on function complete_interaction(uuid,bigint,text,text) to service_role;
 
 grant execute on function create_business(jsonb) to service_role;
@@ -3592,6 +3995,8 @@ grant execute on function escalate_requests(numeric) to service_role;
 grant execute on function expire_permissions() to service_role;
 
 grant execute on function finish_tool_call(uuid,bigint,text,text,text,jsonb,integer,text) to service_role;
+
+grant execute on function floorwalker.active_interaction_for_actor(uuid) to service_role;
 
 grant execute on function floorwalker.actor() to service_role;
 
@@ -3622,6 +4027,8 @@ grant execute on function floorwalker.check_person_change() to service_role;
 grant execute on function floorwalker.check_result(jsonb) to service_role;
 
 grant execute on function floorwalker.check_time_zone() to service_role;
+
+grant execute on function floorwalker.check_whisper(text) to service_role;
 
 grant execute on function floorwalker.count_agent_edit() to service_role;
 
@@ -3659,6 +4066,8 @@ grant execute on function floorwalker.interaction_of_token(uuid,text) to service
 
 grant execute on function floorwalker.keep_agent_status() to service_role;
 
+grant execute on function floorwalker.keep_control() to service_role;
+
 grant execute on function floorwalker.keep_days(businesses,interactions) to service_role;
 
 grant execute on function floorwalker.keep_decision() to service_role;
@@ -3682,6 +4091,8 @@ grant execute on function floorwalker.period_start(text,text) to service_role;
 grant execute on function floorwalker.public_row(interactions) to service_role;
 
 grant execute on function floorwalker.purge_interaction(uuid) to service_role;
+
+grant execute on function floorwalker.purge_supervision() to service_role;
 
 grant execute on function floorwalker.purge_transcript(uuid) to service_role;
 
@@ -3727,6 +4138,8 @@ grant execute on function floorwalker.shop_refunded_cents(uuid) to service_role;
 
 grant execute on function floorwalker.snapshot_agent(uuid) to service_role;
 
+grant execute on function floorwalker.somebody_present(uuid) to service_role;
+
 grant execute on function floorwalker.store_messages(uuid,jsonb) to service_role;
 
 grant execute on function floorwalker.store_steps(uuid,jsonb) to service_role;
@@ -3735,11 +4148,17 @@ grant execute on function floorwalker.subject_interactions(uuid,jsonb) to servic
 
 grant execute on function floorwalker.touch_updated_at() to service_role;
 
+grant execute on function floorwalker.trace(uuid,text,jsonb,jsonb) to service_role;
+
 grant execute on function floorwalker.update_fcr_on_followup() to service_role;
 
 grant execute on function floorwalker.visible_agents() to authenticated;
 
 grant execute on function floorwalker.visible_agents() to service_role;
+
+grant execute on function floorwalker.whisper_row(whispers) to service_role;
+
+grant execute on function hand_back(uuid,text) to authenticated;
 
 grant execute on function heartbeat(text,jsonb,numeric) to service_role;
 
@@ -3748,6 +4167,8 @@ grant execute on function interaction_tracks(uuid,integer) to authenticated;
 grant execute on function leaderboard(text) to authenticated;
 
 grant execute on function load_session(uuid,bigint) to service_role;
+
+grant execute on function monitor_interaction(uuid) to authenticated;
 
 grant execute on function performance(text) to authenticated;
 
@@ -3761,7 +4182,11 @@ grant execute on function record_metrics(jsonb) to service_role;
 
 grant execute on function register_user(jsonb) to service_role;
 
+grant execute on function release_control(uuid,bigint,text,uuid) to service_role;
+
 grant execute on function release_lease(uuid,bigint) to service_role;
+
+grant execute on function request_callback(uuid,bigint,text,text,text) to service_role;
 
 grant execute on function request_end(uuid,text) to authenticated;
 
@@ -3791,9 +4216,17 @@ grant execute on function shop_refund_order(uuid,text,integer,bigint,text,text) 
 
 grant execute on function start_tool_call(uuid,bigint,text,text,boolean) to service_role;
 
+grant execute on function take_over(uuid,boolean) to authenticated;
+
+grant execute on function take_whispers(uuid,bigint,uuid[]) to service_role;
+
 grant execute on function touch_presence() to authenticated;
 
+grant execute on function touch_presences(uuid[]) to service_role;
+
 grant execute on function update_archive(uuid,jsonb) to service_role;
+
+grant execute on function whisper(uuid,text) to authenticated;
 
 grant execute on function withdraw_permissions(uuid,bigint,text,text) to service_role;
 
@@ -3848,3 +4281,7 @@ grant delete, insert, select, update on tool_permissions to service_role;
 grant select on users to authenticated;
 
 grant delete, insert, select, update on users to service_role;
+
+grant select on whispers to authenticated;
+
+grant delete, insert, select, update on whispers to service_role;

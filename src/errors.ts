@@ -289,6 +289,36 @@ export const ERROR_CATALOGUE = {
     remedy: 'Ask for the channel in `agent_type`.',
   },
   interaction_ended: { status: 409, title: 'This interaction has ended', remedy: 'Begin a new one.' },
+  interaction_not_active: {
+    status: 409,
+    title: 'This is possible only in a conversation that is going on',
+    remedy: 'Look at the state of the interaction.',
+  },
+  control_held: {
+    status: 409,
+    title: 'Another person has this conversation',
+    remedy: 'Wait until it is handed back; an admin may insist with `insist: true`.',
+  },
+  control_not_held: {
+    status: 409,
+    title: 'Only who has a conversation can hand it back',
+    remedy: 'Take it over first.',
+  },
+  callback_not_found: {
+    status: 404,
+    title: 'There is no such request to be called back',
+    remedy: 'Check the id; requests of others are not shown.',
+  },
+  invalid_whisper: {
+    status: 400,
+    title: 'This can not be told to the agent',
+    remedy: 'Write 1 to 2,000 characters.',
+  },
+  phone_number_needed: {
+    status: 422,
+    title: 'No phone number is known',
+    remedy: 'Ask the customer for a number in international form.',
+  },
   permission_already_decided: {
     status: 409,
     title: 'This permission request is already settled',

@@ -14,6 +14,8 @@ import { crossOrigin } from './origins.ts';
 import type { ApiParts } from './parts.ts';
 import { invalidRequest, problemResponse } from './problem.ts';
 import { addAgentRoutes } from './routes/agents.ts';
+import { addCallbackRoutes } from './routes/callbacks.ts';
+import { addControlRoutes } from './routes/control.ts';
 import { addCustomerRoutes, CUSTOMER_PATHS } from './routes/customers.ts';
 import { addDeletionRoutes } from './routes/deletions.ts';
 import { addFloorRoutes } from './routes/floor.ts';
@@ -113,6 +115,8 @@ export function createApi(parts: ApiParts): Api {
   addInteractionRoutes(app, parts, person);
   addFloorRoutes(app, person);
   addPermissionRoutes(app, parts, person);
+  addControlRoutes(app, parts, person);
+  addCallbackRoutes(app, person);
   addAgentRoutes(app, person);
   addDeletionRoutes(app, person);
   addPageRoutes(app, parts);

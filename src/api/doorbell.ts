@@ -16,9 +16,10 @@ export class Doorbell {
     this.#metrics = metrics;
   }
 
-  ring(room: string, interactionId: string, log: Log): void {
+  /** @param generation of the session to ring for, where it is known: one request to LiveKit less. */
+  ring(room: string, interactionId: string, log: Log, generation?: number): void {
     const ringing = this.#rooms
-      .ringDoorbell(room, interactionId)
+      .ringDoorbell(room, interactionId, generation)
       .then(() => this.#metrics.doorbells.inc({ result: 'rung' }))
       .catch((err: unknown) => {
         this.#metrics.doorbells.inc({ result: 'failed' });

@@ -4,9 +4,16 @@ import {
   DataPacket_Kind,
   RoomServiceClient,
   TrackSource,
+  TwirpError,
   type VideoGrant,
 } from 'livekit-server-sdk';
-import { AGENT_NAME, customerIdentity, parseAgentIdentity, TOPIC_DOORBELL } from '../domain/identities.ts';
+import {
+  AGENT_NAME,
+  agentIdentity,
+  customerIdentity,
+  parseAgentIdentity,
+  TOPIC_DOORBELL,
+} from '../domain/identities.ts';
 import { FloorwalkerError } from '../errors.ts';
 import type { ApiSettings } from './settings.ts';
 
@@ -70,29 +77,33 @@ export class Rooms {
    * metadata, no administration, no room configuration.
    */
   async customerToken(room: string, interactionId: string, channel: Channel): Promise<string> {
-    const voice = channel === 'voice';
-    const grant: VideoGrant = {
-      roomJoin: true,
-      room,
-      canPublish: voice,
-      ...(voice ? { canPublishSources: [TrackSource.MICROPHONE] } : {}),
-      canPublishData: true,
-      canSubscribe: true,
-      canUpdateOwnMetadata: false,
-      hidden: false,
-      roomCreate: false,
-      roomList: false,
-      roomAdmin: false,
-      roomRecord: false,
-      ingressAdmin: false,
-    };
-    const { apiKey, apiSecret } = this.#settings.livekit;
-    const token = new AccessToken(apiKey, apiSecret, {
-      identity: customerIdentity(interactionId),
-      ttl: TOKEN_LIFETIME_SECONDS,
+    return this.#token(customerIdentity(interactionId), participantGrant(room, channel));
+  }
+
+  /** The same as a customer's: a person who has taken over speaks or writes, and no more. */
+  async supervisorToken(room: string, identity: string, channel: Channel): Promise<string> {
+    return this.#token(identity, participantGrant(room, channel));
+  }
+
+  /** Hears and reads, is seen by nobody, and can send nothing. */
+  async monitorToken(room: string, identity: string): Promise<string> {
+    const grant = participantGrant(room, 'chat');
+    return this.#token(identity, { ...grant, hidden: true, canPublish: false, canPublishData: false });
+  }
+
+  /**
+   * Removes a participant; one that is not there is as good as removed.
+   *
+   * @throws FloorwalkerError `media_unavailable`
+   */
+  async remove(room: string, identity: string): Promise<void> {
+    await this.#ask('remove a participant', async () => {
+      try {
+        await this.#rooms.removeParticipant(room, identity);
+      } catch (error) {
+        if (!(error instanceof TwirpError && error.code === 'not_found')) throw error;
+      }
     });
-    token.addGrant(grant);
-    return token.toJwt();
   }
 
   /**
@@ -101,12 +112,12 @@ export class Rooms {
    *
    * @throws FloorwalkerError `media_unavailable`; the worker's poll finds the change all the same
    */
-  async ringDoorbell(room: string, interactionId: string): Promise<void> {
+  async ringDoorbell(room: string, interactionId: string, generation?: number): Promise<void> {
     await this.#ask('ring the doorbell', async () => {
-      const participants = await this.#rooms.listParticipants(room);
-      const destinationIdentities = participants
-        .map(({ identity }) => identity)
-        .filter((identity) => parseAgentIdentity(identity)?.interactionId === interactionId);
+      const destinationIdentities =
+        generation === undefined
+          ? await this.#agentsIn(room, interactionId)
+          : [agentIdentity(interactionId, generation)];
       // An empty list would mean everybody.
       if (destinationIdentities.length === 0) return;
       await this.#rooms.sendData(room, new Uint8Array(), DataPacket_Kind.RELIABLE, {
@@ -121,6 +132,20 @@ export class Rooms {
     await this.#ask('answer', () => this.#rooms.listRooms(['floorwalker-readiness']));
   }
 
+  async #agentsIn(room: string, interactionId: string): Promise<string[]> {
+    const participants = await this.#rooms.listParticipants(room);
+    return participants
+      .map(({ identity }) => identity)
+      .filter((identity) => parseAgentIdentity(identity)?.interactionId === interactionId);
+  }
+
+  async #token(identity: string, grant: VideoGrant): Promise<string> {
+    const { apiKey, apiSecret } = this.#settings.livekit;
+    const token = new AccessToken(apiKey, apiSecret, { identity, ttl: TOKEN_LIFETIME_SECONDS });
+    token.addGrant(grant);
+    return token.toJwt();
+  }
+
   async #ask<T>(what: string, request: () => Promise<T>): Promise<T> {
     try {
       return await request();
@@ -128,4 +153,23 @@ export class Rooms {
       throw new FloorwalkerError('media_unavailable', `The media server could not ${what}.`, { cause });
     }
   }
+}
+
+function participantGrant(room: string, channel: Channel): VideoGrant {
+  const voice = channel === 'voice';
+  return {
+    roomJoin: true,
+    room,
+    canPublish: voice,
+    ...(voice ? { canPublishSources: [TrackSource.MICROPHONE] } : {}),
+    canPublishData: true,
+    canSubscribe: true,
+    canUpdateOwnMetadata: false,
+    hidden: false,
+    roomCreate: false,
+    roomList: false,
+    roomAdmin: false,
+    roomRecord: false,
+    ingressAdmin: false,
+  };
 }

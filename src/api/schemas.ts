@@ -53,10 +53,16 @@ export const interactionSchema = z
     end_reason: z.string().nullable(),
     control: z.enum(['agent', 'supervisor']),
     controlled_by: idSchema.nullable(),
+    controlled_by_name: z.string().nullable(),
+    control_changed_at: timestamp.nullable(),
     paused: z.boolean().openapi({ description: 'A tool call waits for a decision.' }),
     end_requested_at: timestamp.nullable(),
     supervisor_requested_at: timestamp.nullable(),
     supervisor_request_reason: z.string().nullable(),
+    supervisor_request_escalated_at: timestamp
+      .nullable()
+      .openapi({ description: 'Nobody came in time: cover and admins are asked too.' }),
+    supervisor_request_answered_at: timestamp.nullable().openapi({ description: 'A person took over.' }),
     disposition: z.string().nullable(),
     supervisor_notes: z.string().nullable(),
     rating: z.number().nullable(),
@@ -132,6 +138,22 @@ export const interactionDetailSchema = interactionSchema
     permissions: z.array(permissionSchema).openapi({ description: 'Those that wait for a decision.' }),
   })
   .openapi('InteractionDetail');
+
+export const callbackSchema = z
+  .object({
+    id: idSchema,
+    interaction_id: idSchema,
+    agent_id: idSchema,
+    phone_number: z.string(),
+    reason: z.string().openapi({ description: 'In the words of the agent.' }),
+    preferred_time: z.string().nullable().openapi({ description: 'In the words of the customer.' }),
+    requested_at: timestamp,
+    done_at: timestamp.nullable(),
+    done_by: idSchema.nullable(),
+    done_by_name: z.string().nullable(),
+    note: z.string().nullable(),
+  })
+  .openapi('Callback');
 
 export const messageSchema = z
   .object({

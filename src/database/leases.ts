@@ -52,12 +52,25 @@ const polledPermissionSchema = z.object({
 });
 export type PolledPermission = z.output<typeof polledPermissionSchema>;
 
+/** What a supervisor told the agent in confidence: in a whisper, or with a conversation handed back. */
+export const whisperSchema = z.object({
+  id: z.guid(),
+  kind: z.enum(['whisper', 'hand_back']),
+  text: z.string(),
+  by_name: z.string(),
+  at: z.string(),
+});
+export type Whisper = z.output<typeof whisperSchema>;
+
 const polledSessionSchema = z.object({
   interaction_id: z.guid(),
   held: z.boolean(),
   status: interactionStatusSchema,
   control: controlSchema,
   controlled_by: z.guid().nullable(),
+  controlled_by_name: z.string().nullable(),
+  /** Those that the agent does not have yet; see `takeWhispers`. */
+  whispers: z.array(whisperSchema),
   paused: z.boolean(),
   end_requested_reason: z.string().nullable(),
   /** Changes when a tool row of the agent is added, edited or removed. */

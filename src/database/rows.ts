@@ -104,6 +104,8 @@ export const interactionRowSchema = z.looseObject({
   end_reason: z.string().nullable(),
   control: controlSchema,
   controlled_by: id.nullable(),
+  controlled_by_name: z.string().nullable(),
+  control_changed_at: time.nullable(),
   paused: z.boolean(),
   end_requested_at: time.nullable(),
   end_requested_reason: z.string().nullable(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Database } from './client.ts';
+import { whisperSchema } from './leases.ts';
 import {
   agentSnapshotSchema,
   agentToolRowSchema,
@@ -18,6 +19,8 @@ const loadedSchema = z.object({
   customer: z.looseObject({ id: z.guid(), name: z.string().nullable() }).nullable(),
   snapshot: agentSnapshotSchema,
   tools: z.array(agentToolRowSchema),
+  /** All of the interaction, those of earlier generations too. */
+  whispers: z.array(whisperSchema),
   messages: z.array(messageRowSchema),
   calls: z.array(toolCallRowSchema),
 });

@@ -37,3 +37,20 @@ export function parseAgentIdentity(identity: string): AgentIdentity | undefined 
   if (!match?.[1] || !match[2]) return undefined;
   return { interactionId: match[1], generation: Number(match[2]) };
 }
+
+const SUPERVISOR_PREFIX = 'supervisor-';
+
+/** The person who has taken the conversation over; one identity a person, so that a reload replaces itself. */
+export function supervisorIdentity(userId: string): string {
+  return `${SUPERVISOR_PREFIX}${userId}`;
+}
+
+/** The id of the person, or undefined for anybody else in the room. */
+export function parseSupervisorIdentity(identity: string): string | undefined {
+  return identity.startsWith(SUPERVISOR_PREFIX) ? identity.slice(SUPERVISOR_PREFIX.length) : undefined;
+}
+
+/** Somebody who only listens, hidden from the others; `suffix` tells two pages of one person apart. */
+export function monitorIdentity(userId: string, suffix: string): string {
+  return `monitor-${userId}-${suffix}`;
+}

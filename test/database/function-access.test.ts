@@ -41,6 +41,10 @@ const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
     p_result: { summary: 'x', issues: [], tags: { topics: [], issues: [] } },
   },
   reap_unjoined: { p_after_seconds: 100_000 },
+  release_control: { p_interaction_id: NOWHERE, p_generation: 1, p_reason: 'x' },
+  take_whispers: { p_interaction_id: NOWHERE, p_generation: 1, p_ids: [] },
+  touch_presences: { p_user_ids: [] },
+  request_callback: { p_interaction_id: NOWHERE, p_generation: 1, p_reason: 'x' },
   load_session: { p_interaction_id: NOWHERE, p_generation: 1 },
   create_business: { p_business: { name: 'x', slug: 'INVALID' } },
   register_user: { p_user: { id: NOWHERE, business_slug: 'none' } },
@@ -90,6 +94,11 @@ describe('every function', () => {
     'calculate_performance_score',
     'schema_version',
     'interaction_tracks',
+    'take_over',
+    'hand_back',
+    'whisper',
+    'monitor_interaction',
+    'complete_callback',
   ];
 
   it('is in these tests', async () => {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { SupabaseClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestCallback } from '../../src/database/callbacks.ts';
+import { whisper } from '../../src/database/control.ts';
 import { deleteCustomerAsOperator } from '../../src/database/deletions.ts';
 import { completeInteraction, setPhoneNumber } from '../../src/database/interactions.ts';
 import { appendRecords, recordMetrics } from '../../src/database/records.ts';
@@ -22,6 +24,8 @@ const TABLES = {
   tool_permissions: ['admin', 'supervisor', 'cover'],
   interaction_archives: ['admin', 'supervisor', 'cover'],
   deletion_receipts: ['admin'],
+  whispers: ['admin', 'supervisor', 'cover'],
+  callback_requests: ['admin', 'supervisor', 'cover'],
 } as const;
 const VIEWS = {
   supervisor_performance: ['admin', 'supervisor', 'cover', 'colleague'],
@@ -64,6 +68,8 @@ beforeAll(async () => {
   const open = await startInteraction(db.service, agent);
   await setPhoneNumber(db.service, { ...open.key, phoneNumber: '+31201234567', source: 'claimed' });
   await gatedCall(db.service, open);
+  await whisper(floor.supervisor.client, { interactionId: open.id, text: 'secret words' });
+  await requestCallback(db.service, { ...open.key, reason: 'secret words' });
   await appendRecords(db.service, [
     {
       interaction_id: open.id,
@@ -216,6 +222,8 @@ describe('writing', () => {
     tool_calls: { output: 'x' },
     tool_permissions: { status: 'allowed' },
     interaction_archives: { summary: 'x' },
+    whispers: { content: 'x' },
+    callback_requests: { note: 'x' },
   };
 
   it.each(cases)('as %s changes nothing in %s by insert, update, upsert or delete', async (role, table) => {
