@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
-import { PAGES } from '../vite.config.ts';
+import { PAGES, WIDGET_LOADER } from '../vite.config.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const asked = process.argv.slice(2);
@@ -14,4 +14,5 @@ for (const [mode, source] of Object.entries(PAGES)) {
   const present = existsSync(join(root, source, 'index.html'));
   if (asked.length > 0 ? !asked.includes(mode) : !present) continue;
   await build({ configFile: join(root, 'vite.config.ts'), mode, logLevel: 'warn' });
+  if (mode === 'widget') await build({ ...WIDGET_LOADER, mode });
 }

@@ -28,6 +28,8 @@ export interface DialogueDeps {
 export class Dialogue {
   readonly #deps: DialogueDeps;
   #greeted = false;
+  /** The customer came back, perhaps in mid-sentence: the part of it that was streamed meanwhile passed them by. */
+  #missedSome = false;
 
   constructor(deps: DialogueDeps) {
     this.#deps = deps;
@@ -47,6 +49,7 @@ export class Dialogue {
     const { claim, conversation, prompts, recorder, replies, requests, watch } = this.#deps;
     recorder.step('customer_joined', { output: { again: !first || claim.recovered } });
     if (conversation.items.length > 0) this.#sendHistory();
+    this.#missedSome = !first;
     watch.customerHeard();
     if (!this.#greeted) {
       this.#greeted = true;
@@ -94,6 +97,8 @@ export class Dialogue {
     const { id, createdAt: at, interrupted } = item;
     const text = item.textContent ?? '';
     if (text !== '') void this.#deps.recorder.said({ id, role: 'agent', text, at, interrupted });
+    if (this.#missedSome) this.#sendHistory();
+    this.#missedSome = false;
     this.#deps.watch.agentSpoke();
   }
 

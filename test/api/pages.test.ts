@@ -37,6 +37,7 @@ beforeAll(async () => {
   await writePage('widget', {
     'index.html': '<!doctype html><title>widget</title>',
     'embed.js': '/* frame */',
+    'widget.js': '/* button and frame */',
   });
   const livekit = setupLiveKit();
   api = await startApi({
@@ -233,8 +234,8 @@ describe('the widget', () => {
     expect((await load(`/widget/${crypto.randomUUID()}`)).status).toBe(404);
   });
 
-  it('gives the script that brings it to pages of other origins', async () => {
-    const response = await load('/widget/embed.js');
+  it.each(['/widget/embed.js', '/widget.js'])('gives %s to pages of other origins', async (path) => {
+    const response = await load(path);
     expect(response.status).toBe(200);
     expect(response.headers.get('cross-origin-resource-policy')).toBe('cross-origin');
     expect(response.headers.get('access-control-allow-origin')).toBeNull();

@@ -132,6 +132,12 @@ export function addPageRoutes(api: Api, parts: ApiParts): void {
   show('console', [new URL(supabaseUrl).origin, ...liveKit]);
   show('try', liveKit);
 
+  api.get('/widget.js', async (context) => {
+    context.header('cross-origin-resource-policy', 'cross-origin');
+    const file = await pages.widget.file('widget.js');
+    if (file === undefined) return notBuilt(context);
+    return sendFile(context, file);
+  });
   api.get('/widget/*', async (context) => {
     const path = below(context, 'widget');
     const agentId = idSchema.safeParse(path);
