@@ -479,6 +479,18 @@ END))),
   constraint tool_permissions_supervisor_response_check CHECK ((supervisor_response = ANY (ARRAY['allowed'::text, 'denied'::text, 'timeout'::text])))
 );
 
+create table tool_tokens (
+  business_id uuid not null,
+  server_key text not null,
+  sealed text not null,
+  version bigint not null default 1,
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint tool_tokens_pkey PRIMARY KEY (business_id, server_key),
+  constraint tool_tokens_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE CASCADE,
+  constraint tool_tokens_sealed_check CHECK ((length(sealed) <= 100000)),
+  constraint tool_tokens_server_key_check CHECK (((length(server_key) >= 1) AND (length(server_key) <= 200)))
+);
+
 create table users (
   id uuid not null,
   business_id uuid not null,
@@ -2968,6 +2980,26 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.load_agent_tools(p_interaction_id uuid, p_generation bigint)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions;
+begin
+  select * into mine from interactions
+  where id = p_interaction_id and generation = p_generation and status = 'active';
+  if not found then
+    perform floorwalker.fail('stale_generation', 'Another worker holds this interaction now, or it has ended.');
+  end if;
+  return coalesce((select jsonb_agg(to_jsonb(t) order by t.tool_name)
+    from agent_tools t where t.agent_id = mine.agent_id), '[]');
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.load_session(p_interaction_id uuid, p_generation bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2997,6 +3029,17 @@ begin
     'calls', coalesce((select jsonb_agg(to_jsonb(c) order by c.requested_at, c.id)
       from tool_calls c where c.interaction_id = mine.id), '[]'));
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_tool_tokens(p_business_id uuid, p_server_key text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object('sealed', sealed, 'version', version)
+  from tool_tokens where business_id = p_business_id and server_key = p_server_key
 $function$
 ;
 
@@ -3402,6 +3445,28 @@ AS $function$
   select jsonb_build_object('interactions', coalesce(sum(interactions), 0), 'transcripts', coalesce(sum(transcripts), 0),
     'metrics', coalesce(sum(metrics), 0), 'customers', coalesce(sum(customers), 0))
   from floorwalker.retention_progress
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.save_tool_tokens(p_business_id uuid, p_server_key text, p_sealed text, p_version bigint)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  saved bigint;
+begin
+  if p_version = 0 then
+    insert into tool_tokens (business_id, server_key, sealed) values (p_business_id, p_server_key, p_sealed)
+    on conflict do nothing returning version into saved;
+  else
+    update tool_tokens set sealed = p_sealed, version = version + 1, updated_at = clock_timestamp()
+    where business_id = p_business_id and server_key = p_server_key and version = p_version
+    returning version into saved;
+  end if;
+  return saved;
+end
 $function$
 ;
 
@@ -3858,6 +3923,8 @@ alter table tool_calls enable row level security;
 
 alter table tool_permissions enable row level security;
 
+alter table tool_tokens enable row level security;
+
 alter table users enable row level security;
 
 alter table whispers enable row level security;
@@ -4166,7 +4233,11 @@ grant execute on function interaction_tracks(uuid,integer) to authenticated;
 
 grant execute on function leaderboard(text) to authenticated;
 
+grant execute on function load_agent_tools(uuid,bigint) to service_role;
+
 grant execute on function load_session(uuid,bigint) to service_role;
+
+grant execute on function load_tool_tokens(uuid,text) to service_role;
 
 grant execute on function monitor_interaction(uuid) to authenticated;
 
@@ -4199,6 +4270,8 @@ grant execute on function resign(text,text,bigint) to service_role;
 grant execute on function resume_interaction(uuid,text) to service_role;
 
 grant execute on function retention_progress() to service_role;
+
+grant execute on function save_tool_tokens(uuid,text,text,bigint) to service_role;
 
 grant execute on function schema_version() to authenticated;
 

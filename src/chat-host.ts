@@ -27,7 +27,8 @@ async function main(): Promise<void> {
     if (process.connected) process.send?.(message);
   };
   const stop = (drainMs: number): void => {
-    host.stop(drainMs).then(
+    const stopped = host.stop(drainMs).then(() => services.toolServers.close());
+    stopped.then(
       () => process.exit(0),
       (err: unknown) => {
         log.error({ err }, 'chats did not end cleanly');

@@ -139,6 +139,7 @@ const serverSchema = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   cwd: z.string().optional(),
   runAs: z.strictObject({ uid: z.int().positive(), gid: z.int().positive() }).optional(),
+  roots: z.array(z.string().startsWith('file://')).optional(),
 });
 const serversSchema = z.record(z.string().regex(/^[a-zA-Z0-9_-]+$/), serverSchema);
 
@@ -230,12 +231,18 @@ function readModels(read: Reader) {
 }
 
 function readTools(read: Reader, env: Environment, figures: Figures) {
+  const tokenKeys = read.list('TOOL_TOKEN_KEY');
   return {
     allowInlineStdio: read.flag('ALLOW_INLINE_STDIO', false),
     allowPrivateAddresses: read.flag('ALLOW_PRIVATE_ADDRESSES', false),
     servers: readServers(read),
     defaultTimeoutMs: figures.toolTimeoutMs,
     maxResultChars: read.number('TOOL_MAX_RESULT_CHARS', 8_000, { min: 200, max: 200_000, integer: true }),
+    serverConcurrency: read.number('TOOL_SERVER_CONCURRENCY', 16, { min: 1, max: 1_000, integer: true }),
+    serverIdleMs: read.number('TOOL_SERVER_IDLE_MS', 300_000, { min: 0, max: 86_400_000, integer: true }),
+    serverMaxMemoryMb: read.number('TOOL_SERVER_MAX_MEMORY_MB', 512, { min: 16, max: 65_536, integer: true }),
+    /** Seal stored OAuth tokens: the first seals, the others still open what they sealed. */
+    tokenKeys: (): readonly string[] => tokenKeys,
     // Secrets stay in the environment and are read when a call needs them, so that no copy of the
     // configuration (a log line, a doctor's report) can contain one.
     secret: (name: string): string | undefined => env[`TOOL_SECRET_${name}`],

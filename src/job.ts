@@ -30,6 +30,7 @@ export default defineAgent<ProcessData>({
     try {
       const session = await begin(ctx, services, key);
       const outcome = await session.outcome;
+      await services.toolServers.close();
       log.info({ outcome }, 'job done');
       ctx.shutdown(outcome.kind);
     } catch (err) {

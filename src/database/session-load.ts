@@ -26,6 +26,15 @@ const loadedSchema = z.object({
 });
 export type LoadedSession = z.output<typeof loadedSchema>;
 
+/** The agent's tools as they are now, for a session that is under way. @throws FloorwalkerError `stale_generation` */
+export function loadAgentTools(
+  db: Database,
+  args: { interactionId: string; generation: number },
+): Promise<LoadedSession['tools']> {
+  const parameters = { p_interaction_id: args.interactionId, p_generation: args.generation };
+  return callFunction(db, 'load_agent_tools', parameters, z.array(agentToolRowSchema));
+}
+
 /**
  * Everything that a session begins with, for the process that runs it.
  *

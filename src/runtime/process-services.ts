@@ -6,6 +6,7 @@ import { createServiceClient, type Database } from '../database/client.ts';
 import { completeInteraction, requestSupervisor, setPhoneNumber } from '../database/interactions.ts';
 import { heartbeat, pollSessions, releaseLease } from '../database/leases.ts';
 import { appendRecords, recordMetrics } from '../database/records.ts';
+import { loadAgentTools } from '../database/session-load.ts';
 import { loadPromptLibrary, PROMPTS_DIRECTORY, type PromptLibrary } from '../definitions/prompts.ts';
 import { scorerPrompt } from '../definitions/scorer-prompt.ts';
 import type { Log } from '../log.ts';
@@ -18,6 +19,8 @@ import { loadVad } from '../session/models.ts';
 import { Outbox } from '../session/outbox.ts';
 import type { InteractionStore, SessionNews, SessionServices } from '../session/services.ts';
 import { createToolCallStore } from '../tools/call-store.ts';
+import { ServerPool } from '../tools/server-pool.ts';
+import { createToolTokens } from '../tools/token-rows.ts';
 
 export interface ProcessServices extends SessionServices {
   readonly db: Database;
@@ -62,6 +65,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
     }),
     interactions: createInteractionStore(db),
     toolCalls: createToolCallStore(db),
+    toolServers: new ServerPool({ config: config.tools, log, tokens: createToolTokens(db, config.tools) }),
     rooms: new RoomServiceClient(
       config.livekit.url.replace(/^ws/, 'http'),
       config.livekit.apiKey,
@@ -108,5 +112,6 @@ function createInteractionStore(db: Database): InteractionStore {
     async release(key) {
       await releaseLease(db, key);
     },
+    loadTools: (key) => loadAgentTools(db, key),
   };
 }

@@ -99,6 +99,7 @@ export function withBuiltIns(catalogue: ToolCatalogue, actions: BuiltInActions):
       }
     },
     onChanged: (listener) => catalogue.onChanged(listener),
+    update: (rows) => catalogue.update(rows),
     close: () => catalogue.close(),
   };
 }

@@ -198,6 +198,7 @@ export class InteractionSession {
     const parts = this.#parts;
     if (this.#leaving || !this.#started || !parts) return;
     parts.tools.permissionsChanged(news.permissions);
+    parts.tools.versionSeen(news.tools_version);
     if (news.status === 'completed' || news.status === 'failed') {
       void this.leave('the interaction was ended elsewhere');
     } else if (news.end_requested_reason !== null) {

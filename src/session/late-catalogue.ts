@@ -31,6 +31,7 @@ export function lateCatalogue(
       if (opened) opened.onChanged(listener);
       else listeners.push(listener);
     },
+    update: async (rows) => (await opening).update(rows),
     close: async () => {
       await ready;
       await opened?.close();

@@ -5,6 +5,8 @@ import type { PromptLibrary } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
 import type { ConversationScorer } from '../scoring/types.ts';
 import type { PolledPermission, ToolCallStore } from '../tools/ledger-types.ts';
+import type { ServerPool } from '../tools/server-pool.ts';
+import type { AgentToolRow } from '../tools/types.ts';
 import type { PhoneSource } from './claim.ts';
 import type { Clock } from './clock.ts';
 import type { LeaseKeeper, PolledSession } from './lease-keeper.ts';
@@ -17,6 +19,8 @@ export interface SessionNews extends PolledSession {
   readonly control: 'agent' | 'supervisor';
   readonly end_requested_reason: string | null;
   readonly permissions: readonly PolledPermission[];
+  /** Changes with every edit of the agent's tools. */
+  readonly tools_version: string;
 }
 
 export interface ArchiveFacts {
@@ -37,6 +41,8 @@ export interface InteractionStore {
   complete(key: RecordKey, status: 'completed' | 'failed', endReason: string): Promise<ArchiveFacts>;
   updateArchive(interactionId: string, wrapUp: WrapUp): Promise<void>;
   release(key: RecordKey): Promise<void>;
+  /** The agent's rows as they are now. */
+  loadTools(key: RecordKey): Promise<readonly AgentToolRow[]>;
 }
 
 /** What all sessions of a process share. Made once when the process starts; sessions never reach around it. */
@@ -52,5 +58,7 @@ export interface SessionServices {
   readonly deviceScorer: ConversationScorer;
   readonly modelScorer?: ConversationScorer | undefined;
   readonly rooms: RoomServiceClient;
+  /** Connections to tool servers, for all sessions of the process. */
+  readonly toolServers: ServerPool;
   loadVad(): Promise<VAD>;
 }

@@ -14,6 +14,7 @@ import type { Recorder } from './recorder.ts';
 import type { Replies } from './replies.ts';
 import type { SessionServices } from './services.ts';
 import type { RequestedCall } from './speaking-agent.ts';
+import { ToolChanges } from './tool-changes.ts';
 import { ToolLoop } from './tool-loop.ts';
 
 export interface SessionToolsDeps {
@@ -42,6 +43,7 @@ export class SessionTools {
   readonly #pause: Pause;
   readonly #filler: Filler;
   readonly #closeServers: () => Promise<void>;
+  readonly #changes: ToolChanges;
   readonly #running = new Map<string, string>();
   #supervisorRequested = false;
 
@@ -53,6 +55,7 @@ export class SessionTools {
       config: config.tools,
       identity: deps.profile,
       log,
+      pool: services.toolServers,
       onStep: ({ name, input, error, durationMs }) =>
         recorder.step('tool_trouble', {
           name,
@@ -65,6 +68,14 @@ export class SessionTools {
     const catalogue = withBuiltIns(late, this.#actions());
     this.ready = late.ready;
     this.#closeServers = () => late.close();
+    this.#changes = new ToolChanges({
+      rows: claim.tools,
+      load: () => services.interactions.loadTools(claim),
+      apply: (rows) => late.update(rows),
+      onApplied: (rows) =>
+        recorder.step('tools_changed', { output: { tools: rows.map(({ tool_name: name }) => name) } }),
+      log,
+    });
     this.#ledger = new ToolLedger({
       businessId: claim.business.id,
       interactionId: claim.interactionId,
@@ -168,6 +179,11 @@ export class SessionTools {
 
   permissionsChanged(rows: readonly PolledPermission[]): void {
     this.#ledger.permissionsChanged(rows);
+  }
+
+  /** The version of the agent's tools as the poll has it: an edit counts in this conversation too. */
+  versionSeen(version: string): void {
+    this.#changes.seen(version);
   }
 
   /** Somebody spoke while a decision is awaited: no word of comfort right after it. */

@@ -6,7 +6,8 @@ import {
   withoutArguments,
 } from './input-schema.ts';
 import { expandedName, nameProblem } from './names.ts';
-import type { ServerConnection, ServerTool } from './server-connection.ts';
+import type { ServerConnection } from './server-connection.ts';
+import type { ServerTool } from './server-list.ts';
 import type { McpToolConfig, RestToolConfig, ToolConfig } from './tool-config.ts';
 import type { AgentToolRow, JsonSchema, ToolDefinition } from './types.ts';
 

@@ -1,30 +1,44 @@
-import { FloorwalkerError, isFloorwalkerError } from '../errors.ts';
+import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readBoundArguments } from './bound-arguments.ts';
 import { readFailure } from './call-failure.ts';
 import { buildEntries, type CatalogueEntry, type ServerList, type ToolSource } from './catalogue-entries.ts';
-import { createGuardedFetch, type GuardedFetch } from './guarded-fetch.ts';
-import { InputSchemas } from './input-schema.ts';
 import * as text from './outcome-text.ts';
-import { Secrets } from './secrets.ts';
 import { endpointUrl, serverAddress } from './server-address.ts';
-import { ServerConnection } from './server-connection.ts';
+import { describeError, type ServerConnection } from './server-connection.ts';
+import { type ServerLease, ServerPool } from './server-pool.ts';
 import { readToolConfig } from './tool-config.ts';
 import { runTool } from './tool-run.ts';
 import type {
   AgentToolRow,
-  CatalogueDeps,
+  BoundIdentity,
+  CallHost,
   JsonObject,
   PreparedCall,
   ToolCallContext,
   ToolCallResult,
   ToolCatalogue,
   ToolDefinition,
+  ToolStep,
+  ToolsConfig,
 } from './types.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Nobody waits for a list that a server announced itself. */
 const REFRESH_TIMEOUT_MS = 30_000;
+
+export interface CatalogueDeps {
+  readonly config: ToolsConfig;
+  readonly identity: BoundIdentity;
+  readonly log: Log;
+  readonly onStep: (step: ToolStep) => void;
+  /** The connections that the interactions of a process share; without it the catalogue has its own. */
+  readonly pool?: ServerPool | undefined;
+  /** What the conversation can do for a server while it runs a call. */
+  readonly host?: CallHost | undefined;
+  /** How long joining waits for a server to list its tools; later calls try again. */
+  readonly connectTimeoutMs?: number;
+}
 
 /**
  * Opens the tools of one interaction. Resolves in any case: a row that can't be read and a server that can't
@@ -42,23 +56,22 @@ export async function openCatalogue(
 class ConnectedCatalogue implements ToolCatalogue {
   readonly #deps: CatalogueDeps;
   readonly #log: Log;
-  readonly #secrets: Secrets;
-  readonly #http: GuardedFetch;
-  readonly #schemas = new InputSchemas();
-  readonly #connections = new Map<string, ServerConnection>();
-  readonly #sources: ToolSource[];
+  readonly #pool: ServerPool;
+  readonly #ownsPool: boolean;
+  readonly #leases = new Map<string, ServerLease>();
   readonly #lists = new Map<ServerConnection, ServerList>();
   readonly #listeners = new Set<() => void>();
   readonly #closing = new AbortController();
   readonly #told = new Set<string>();
   readonly #down = new Set<ServerConnection>();
+  #sources: ToolSource[] = [];
   #entries = new Map<string, CatalogueEntry>();
 
   constructor(rows: readonly AgentToolRow[], deps: CatalogueDeps) {
     this.#deps = deps;
     this.#log = deps.log.child({ interactionId: deps.identity.interactionId });
-    this.#secrets = new Secrets(deps.config);
-    this.#http = createGuardedFetch({ allowPrivateAddresses: deps.config.allowPrivateAddresses });
+    this.#ownsPool = deps.pool === undefined;
+    this.#pool = deps.pool ?? new ServerPool({ config: deps.config, log: this.#log });
     this.#sources = rows.map((row) => this.#source(row));
   }
 
@@ -79,9 +92,26 @@ class ConnectedCatalogue implements ToolCatalogue {
   }
 
   async listAll(): Promise<void> {
-    await Promise.all(
-      [...this.#connections.values()].map((connection) => this.#list(connection, this.#closing.signal)),
-    );
+    const connections = [...this.#leases.values()].map((lease) => lease.connection);
+    await Promise.all(connections.map((connection) => this.#list(connection, this.#closing.signal)));
+    this.#rebuild();
+  }
+
+  async update(rows: readonly AgentToolRow[]): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const before = new Map(this.#leases);
+    this.#leases.clear();
+    // Leases that are still wanted are taken over by their key; the rest is given back afterwards.
+    this.#sources = rows.map((row) => this.#source(row, before));
+    for (const [key, lease] of before) {
+      if (this.#leases.has(key)) continue;
+      this.#lists.delete(lease.connection);
+      lease.release();
+    }
+    // A gate that was closed counts at once, whatever a slow new server takes to list its tools.
+    this.#rebuild();
+    const unknown = [...this.#leases.values()].filter(({ connection }) => !this.#lists.has(connection));
+    await Promise.all(unknown.map(({ connection }) => this.#list(connection, this.#closing.signal)));
     this.#rebuild();
   }
 
@@ -120,9 +150,11 @@ class ConnectedCatalogue implements ToolCatalogue {
       return { status: 'failed', output, isError: true, full: { error: 'gone' } };
     }
     return runTool(entry, args, context, {
-      secrets: this.#secrets,
-      http: this.#http,
-      log: this.#log,
+      secrets: this.#pool.secrets,
+      http: this.#pool.http,
+      lines: this.#pool.lines,
+      interactionId: this.#deps.identity.interactionId,
+      host: this.#deps.host,
       maxResultChars: this.#deps.config.maxResultChars,
       closing: this.#closing.signal,
     });
@@ -131,8 +163,9 @@ class ConnectedCatalogue implements ToolCatalogue {
   async close(): Promise<void> {
     this.#closing.abort(new Error('The catalogue is closed'));
     this.#listeners.clear();
-    await Promise.allSettled([...this.#connections.values()].map((connection) => connection.close()));
-    await this.#http.close().catch(() => undefined);
+    for (const lease of this.#leases.values()) lease.release();
+    this.#leases.clear();
+    if (this.#ownsPool) await this.#pool.close();
   }
 
   #check(
@@ -179,7 +212,7 @@ class ConnectedCatalogue implements ToolCatalogue {
     return { ok: true, definition: entry.definition, arguments: complete };
   }
 
-  #source(row: AgentToolRow): ToolSource {
+  #source(row: AgentToolRow, known: ReadonlyMap<string, ServerLease> = this.#leases): ToolSource {
     const read = readToolConfig(row.tool_config);
     if (!read.ok) {
       const problem = read.problems
@@ -194,17 +227,15 @@ class ConnectedCatalogue implements ToolCatalogue {
         return { kind: 'rest', row, config };
       }
       const address = serverAddress(row.tool_name, config, this.#deps.config);
-      let connection = this.#connections.get(address.key);
-      if (connection === undefined) {
-        const opened = new ServerConnection(address, {
-          log: this.#log,
-          secrets: this.#secrets,
-          http: this.#http,
-          onListChanged: () => void this.#refresh(opened),
-        });
-        connection = opened;
-        this.#connections.set(address.key, connection);
+      let lease = this.#leases.get(address.key) ?? known.get(address.key);
+      if (lease === undefined) {
+        const { businessId, interactionId } = this.#deps.identity;
+        const onChanged = (): void => void this.#refresh(opened.connection);
+        const opened = this.#pool.lease(address, { businessId, interactionId, onChanged });
+        lease = opened;
       }
+      this.#leases.set(address.key, lease);
+      const { connection } = lease;
       return { kind: 'mcp', row, config, connection };
     } catch (error) {
       if (!isFloorwalkerError(error)) throw error;
@@ -230,19 +261,15 @@ class ConnectedCatalogue implements ToolCatalogue {
     try {
       const tools = await connection.listTools(combined);
       this.#lists.set(connection, { tools });
-      if (this.#down.delete(connection))
-        this.#log.info({ server: connection.label }, 'A tool server can be reached again');
+      this.#down.delete(connection);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       const failure = readFailure(error, combined);
       this.#lists.set(connection, { reason: failure.message });
       if (this.#down.has(connection)) return;
       this.#down.add(connection);
-      const detail = this.#secrets.scrub(describeError(error));
-      this.#log.warn(
-        { server: connection.label, reason: detail },
-        'A tool server can not be used; its tools are unavailable',
-      );
+      // The line in the log is the connection's, once for everybody; the trace is this interaction's.
+      const detail = this.#pool.secrets.scrub(describeError(error));
       this.#deps.onStep({
         name: 'tool_server_unavailable',
         input: { server: connection.label },
@@ -257,7 +284,7 @@ class ConnectedCatalogue implements ToolCatalogue {
     const { entries, problems } = buildEntries(
       this.#sources,
       this.#lists,
-      this.#schemas,
+      this.#pool.schemas,
       this.#deps.config.defaultTimeoutMs,
     );
     this.#entries = entries;
@@ -265,7 +292,7 @@ class ConnectedCatalogue implements ToolCatalogue {
       const key = `${tool}: ${problem}`;
       if (this.#told.has(key)) continue;
       this.#told.add(key);
-      this.#log.warn({ tool, reason: problem }, 'A tool of the agent can not be used');
+      this.#pool.lines.write('warn', key, { tool, reason: problem }, 'A tool of the agent can not be used');
       this.#deps.onStep({
         name: 'tool_refused',
         input: { tool },
@@ -279,19 +306,4 @@ class ConnectedCatalogue implements ToolCatalogue {
 
 function fingerprint({ definitionHash, unavailable }: ToolDefinition): string {
   return `${definitionHash}:${unavailable ?? ''}`;
-}
-
-/** For the log and the trace: the error and what caused it, without a stack. */
-function describeError(error: unknown): string {
-  const parts: string[] = [];
-  for (
-    let current = error, depth = 0;
-    current instanceof Error && depth < 4;
-    current = current.cause, depth += 1
-  ) {
-    parts.push(current.message);
-    if (current instanceof FloorwalkerError && Object.keys(current.details).length > 0)
-      parts.push(JSON.stringify(current.details));
-  }
-  return parts.join(': ').slice(0, 500) || String(error).slice(0, 500);
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { dirname } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { watchMemory, withLimits } from './child-limits.ts';
 
 /** No variable of the worker reaches a tool server, so its programs are found on a fixed path. */
 const PATH = [
@@ -27,6 +28,7 @@ export interface ServerProgram {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
   readonly runAs?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly maxMemoryBytes?: number | undefined;
 }
 
 export type ServerChild = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -39,7 +41,10 @@ export interface RunningServer {
 
 /** Starts a tool server in a process group of its own, with a clean environment. @throws when it can't be started */
 export async function startServer(program: ServerProgram): Promise<RunningServer> {
-  const child = spawn(program.command, [...program.args], {
+  const { command, args } = await withLimits(program.command, program.args, {
+    ownUser: program.runAs !== undefined,
+  });
+  const child = spawn(command, args, {
     env: { PATH, LANG: 'C.UTF-8', ...program.env },
     cwd: program.cwd,
     detached: true,
@@ -56,8 +61,16 @@ export async function startServer(program: ServerProgram): Promise<RunningServer
   const groupId = child.pid;
   if (groupId === undefined) throw new Error('The program has no process id');
   const watchdog = watch(groupId);
+  const stopLooking =
+    program.maxMemoryBytes === undefined
+      ? () => undefined
+      : watchMemory(groupId, program.maxMemoryBytes, () => {
+          child.stderr.emit('data', 'The tool server takes more memory than it may; it is stopped.\n');
+          signalGroup(groupId, 'SIGKILL');
+        });
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => {
+      stopLooking();
       // Whatever it started must not outlive it.
       signalGroup(groupId, 'SIGKILL');
       watchdog.stdin?.end('ended\n');

@@ -4,6 +4,7 @@ import type { ToolsConfig } from './types.ts';
 const PLACEHOLDER = /\$\{secret:([A-Z0-9_]+)\}/g;
 /** Shorter values would be found by chance in results and make them unreadable. */
 const SHORTEST_SCRUBBED = 4;
+const MAX_REMEMBERED = 3_000;
 /** In TOOL_SECRET_<NAME>_HOSTS, allows the secret in the environment of inline stdio servers. */
 const INLINE_STDIO = 'stdio';
 
@@ -60,7 +61,7 @@ export class Secrets {
       check(name);
       const value = this.#config.secret(name);
       if (value === undefined || value === '') throw refusal(name, 'is not set');
-      this.#remember(name, value);
+      this.remember(name, value);
       return encode(value);
     });
     if (namesSecret(filled.replace(PLACEHOLDER, ''))) {
@@ -72,7 +73,8 @@ export class Secrets {
     return filled;
   }
 
-  #remember(name: string, value: string): void {
+  /** A value that came to be known at run time (a token), for `scrub`. */
+  remember(name: string, value: string): void {
     const buffer = Buffer.from(value);
     const json = JSON.stringify(value).slice(1, -1);
     const forms = [
@@ -84,6 +86,11 @@ export class Secrets {
       buffer.toString('hex'),
     ];
     for (const form of forms) if (form.length >= SHORTEST_SCRUBBED) this.#used.set(form, name);
+    // Tokens come and go for as long as the process lives; the oldest are void.
+    for (const oldest of this.#used.keys()) {
+      if (this.#used.size <= MAX_REMEMBERED) break;
+      this.#used.delete(oldest);
+    }
   }
 }
 

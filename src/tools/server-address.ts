@@ -1,23 +1,38 @@
 import { FloorwalkerError } from '../errors.ts';
 import type { ServerProgram } from './child-process.ts';
 import { namesSecret, type Secrets } from './secrets.ts';
-import type { HttpToolConfig, McpToolConfig, RestToolConfig } from './tool-config.ts';
+import type { HttpToolConfig, McpToolConfig, OAuthConfig, RestToolConfig } from './tool-config.ts';
 import type { ToolsConfig } from './types.ts';
 
 /** Where an MCP server is; rows with the same `key` share a connection. Secrets are filled at each connect. */
-export type ServerAddress =
-  | {
-      readonly kind: 'stdio';
-      readonly key: string;
-      readonly label: string;
-      program(secrets: Secrets): ServerProgram;
-    }
-  | {
-      readonly kind: 'http';
-      readonly key: string;
-      readonly label: string;
-      request(secrets: Secrets): HttpTarget;
-    };
+export type ServerAddress = ConnectionTraits &
+  (
+    | {
+        readonly kind: 'stdio';
+        readonly key: string;
+        readonly label: string;
+        /** Folders that the operator names to the server. */
+        readonly roots: readonly string[];
+        program(secrets: Secrets): ServerProgram;
+      }
+    | {
+        readonly kind: 'http';
+        readonly key: string;
+        readonly label: string;
+        /** Where tokens come from, for a server that wants OAuth. */
+        readonly oauth: OAuthConfig | undefined;
+        request(secrets: Secrets): HttpTarget;
+      }
+  );
+
+export interface ConnectionTraits {
+  /** The server may ask the agent's model. */
+  readonly sampling: boolean;
+  /** Each interaction has a connection of its own. */
+  readonly interactive: boolean;
+}
+
+const MAX_MEMORY_MB = 512;
 
 export interface HttpTarget {
   readonly url: URL;
@@ -30,17 +45,21 @@ function invalid(message: string, remedy?: string): FloorwalkerError {
 
 /** @throws FloorwalkerError `tool_config_invalid` for a server that the operator has not defined or not allowed. */
 export function serverAddress(rowName: string, tool: McpToolConfig, config: ToolsConfig): ServerAddress {
+  const traits = { sampling: tool.sampling ?? false, interactive: tool.interactive ?? false };
   if (tool.kind === 'http') {
     endpointUrl(tool.endpoint);
-    const { endpoint, headers, auth_type, auth_secret } = tool;
+    const { endpoint, headers, auth_type, auth_secret, oauth } = tool;
     const auth = auth_type === undefined || auth_type === 'none' ? null : [auth_type, auth_secret ?? rowName];
     return {
+      ...traits,
       kind: 'http',
-      key: JSON.stringify(['http', endpoint, headers ?? {}, auth]),
+      key: JSON.stringify(['http', endpoint, headers ?? {}, auth, oauth ?? null, traits]),
+      oauth,
       label: endpointUrl(endpoint).host,
       request: (secrets) => httpTarget(rowName, tool, secrets),
     };
   }
+  const maxMemoryBytes = (config.serverMaxMemoryMb ?? MAX_MEMORY_MB) * 1024 * 1024;
   if (tool.kind === 'stdio') {
     const server = Object.hasOwn(config.servers, tool.server) ? config.servers[tool.server] : undefined;
     if (server === undefined) {
@@ -50,11 +69,14 @@ export function serverAddress(rowName: string, tool: McpToolConfig, config: Tool
       );
     }
     return {
+      ...traits,
       kind: 'stdio',
-      key: JSON.stringify(['server', tool.server]),
+      key: JSON.stringify(['server', tool.server, traits]),
       label: tool.server,
+      roots: server.roots ?? [],
       program: (secrets) => ({
         ...server,
+        maxMemoryBytes,
         env: fillValues(server.env, (value) => secrets.forOperatorServer(value)),
       }),
     };
@@ -67,12 +89,15 @@ export function serverAddress(rowName: string, tool: McpToolConfig, config: Tool
   }
   const { command, args, env } = tool;
   return {
+    ...traits,
     kind: 'stdio',
-    key: JSON.stringify(['inline', command, args, env]),
+    key: JSON.stringify(['inline', command, args, env, traits]),
     label: `inline:${rowName}`,
+    roots: [],
     program: (secrets) => ({
       command,
       args,
+      maxMemoryBytes,
       env: fillValues(env, (value) => secrets.forInlineServer(value)),
     }),
   };

@@ -30,12 +30,32 @@ const common = {
 
 const expandable = {
   ...common,
+  /** Lets the server ask the agent's model (MCP sampling), bounded; default false. */
+  sampling: z.boolean().optional(),
+  /** Gives each interaction a connection of its own: for a server that keeps state or asks questions by stdio. */
+  interactive: z.boolean().optional(),
   expand: z.boolean().optional(),
   /** Names of the server's tools when the row was saved; with `expand`, any other is gated. */
   known_tools: z.array(z.string()).max(500).optional(),
 };
 
 const AUTH_TYPES = ['none', 'bearer', 'api_key', 'basic'] as const;
+
+const secretName = z.string().regex(/^[A-Z0-9_]+$/, 'must be capitals, digits and underscores');
+/** OAuth 2.1 for an MCP server: as the client itself, or with a token that a person granted before. */
+const oauthSchema = z.strictObject({
+  grant: z.enum(['client_credentials', 'refresh_token']),
+  /** Left out where the server registers clients by itself (`floorwalker tools authorize`). */
+  client_id: z.string().min(1).max(500).optional(),
+  /** Name of the secret that holds the client's secret. */
+  client_secret: secretName.optional(),
+  /** Name of the secret that holds the first refresh token; a rotated one is kept in the database. */
+  refresh_token: secretName.optional(),
+  scope: z.string().max(1_000).optional(),
+  /** The authorization server that the credentials belong to; no other gets them. */
+  issuer: z.url().optional(),
+});
+export type OAuthConfig = z.output<typeof oauthSchema>;
 
 const http = {
   endpoint: z
@@ -65,7 +85,12 @@ const stdioInlineSchema = z.strictObject({
   env: z.record(z.string(), z.string()).default({}),
   ...expandable,
 });
-const httpSchema = z.strictObject({ transport: z.literal('http'), ...http, ...expandable });
+const httpSchema = z.strictObject({
+  transport: z.literal('http'),
+  ...http,
+  oauth: oauthSchema.optional(),
+  ...expandable,
+});
 const restSchema = z.strictObject({
   ...http,
   method: z

@@ -1,22 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { maskCardNumbers } from '../domain/card-numbers.ts';
-import type { Log } from '../log.ts';
 import { type CallFailure, readFailure } from './call-failure.ts';
+import { CallTimer } from './call-timer.ts';
 import type { CatalogueEntry } from './catalogue-entries.ts';
 import type { GuardedFetch } from './guarded-fetch.ts';
 import * as text from './outcome-text.ts';
+import type { RepeatedLines } from './repeated-lines.ts';
 import { callRest } from './rest-tool.ts';
 import { boundedFull, boundedText, mapStrings, resultText } from './result-text.ts';
 import type { Secrets } from './secrets.ts';
 import { storableText } from './stored-json.ts';
-import type { JsonObject, ToolCallContext, ToolCallResult } from './types.ts';
+import type { CallHost, CallPeer, JsonObject, ToolCallContext, ToolCallResult } from './types.ts';
 
 const FIRST_RETRY_PAUSE_MS = 200;
 
 export interface ToolRunDeps {
   readonly secrets: Secrets;
   readonly http: GuardedFetch;
-  readonly log: Log;
+  readonly lines: RepeatedLines;
+  readonly interactionId: string;
+  readonly host?: CallHost | undefined;
   readonly maxResultChars: number;
   readonly closing: AbortSignal;
 }
@@ -33,10 +36,13 @@ export async function runTool(
   deps: ToolRunDeps,
 ): Promise<ToolCallResult> {
   const { definition, source } = entry;
-  const signal = AbortSignal.any([context.signal, deps.closing, AbortSignal.timeout(definition.timeoutMs)]);
+  const timer = new CallTimer(definition.timeoutMs);
+  const signal = AbortSignal.any([context.signal, deps.closing, timer.signal]);
+  const peer = peerOf(context.callId, timer, deps);
+  const tried = { ...deps, signal, peer };
   const retries =
     definition.idempotent && source.kind !== 'broken' ? (source.config.params?.retry_count ?? 0) : 0;
-  let attempt = await tryOnce(entry, args, context, { ...deps, signal });
+  let attempt = await tryOnce(entry, args, context, tried);
   for (
     let retry = 1;
     retry <= retries && !attempt.ok && mayRetry(attempt.failure) && !signal.aborted;
@@ -44,9 +50,28 @@ export async function runTool(
   ) {
     await delay(FIRST_RETRY_PAUSE_MS * 2 ** (retry - 1), undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    attempt = await tryOnce(entry, args, context, { ...deps, signal });
+    attempt = await tryOnce(entry, args, context, tried);
   }
+  timer.stop();
   return toResult(entry, attempt, deps);
+}
+
+/** What the conversation does for the server of this one call; the tool's time stands still while people answer. */
+function peerOf(callId: string, timer: CallTimer, { host, interactionId }: ToolRunDeps): CallPeer {
+  const peer: CallPeer = { interactionId, questions: 0, samples: 0 };
+  if (host?.ask) {
+    const ask = host.ask.bind(host);
+    peer.ask = (question, signal) => timer.paused(() => ask(callId, question, signal));
+  }
+  if (host?.sample) {
+    const sample = host.sample.bind(host);
+    peer.sample = (request, signal) => sample(callId, request, signal);
+  }
+  if (host?.progress) {
+    const progress = host.progress.bind(host);
+    peer.progress = (value) => progress(callId, value);
+  }
+  return peer;
 }
 
 function mayRetry(failure: CallFailure): boolean {
@@ -57,10 +82,10 @@ async function tryOnce(
   entry: CatalogueEntry,
   args: JsonObject,
   context: ToolCallContext,
-  deps: ToolRunDeps & { signal: AbortSignal },
+  deps: ToolRunDeps & { signal: AbortSignal; peer: CallPeer },
 ): Promise<Attempt> {
   const { source } = entry;
-  const { signal } = deps;
+  const { signal, peer } = deps;
   const { idempotencyKey } = context;
   try {
     if (source.kind === 'rest') {
@@ -69,14 +94,24 @@ async function tryOnce(
       return answer.ok ? { ...answer, isError: false } : answer;
     }
     if (source.kind === 'mcp') {
-      const result = await source.connection.callTool(entry.serverName, args, { idempotencyKey, signal });
+      const result = await source.connection.callTool(entry.serverName, args, {
+        idempotencyKey,
+        signal,
+        peer,
+      });
       return { ok: true, isError: result.isError === true, text: resultText(result), full: result };
     }
     return { ok: false, failure: { kind: 'not_sent', message: 'it is not set up correctly' } };
   } catch (error) {
     const failure = readFailure(error, signal);
     const reason = error instanceof Error ? deps.secrets.scrub(error.message).slice(0, 300) : 'unknown';
-    deps.log.warn({ tool: entry.definition.name, kind: failure.kind, reason }, 'A tool call failed');
+    const tool = entry.definition.name;
+    deps.lines.write(
+      'warn',
+      `${tool} ${failure.kind}`,
+      { tool, kind: failure.kind, reason },
+      'A tool call failed',
+    );
     return { ok: false, failure };
   }
 }

@@ -1,5 +1,3 @@
-import type { Log } from '../log.ts';
-
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = Record<string, unknown>;
 /** A JSON Schema as its server wrote it; the keywords are the server's, nothing is added or lost. */
@@ -12,6 +10,12 @@ export interface ToolsConfig {
   readonly servers: Readonly<Record<string, StdioServer>>;
   readonly defaultTimeoutMs: number;
   readonly maxResultChars: number;
+  /** Calls that may run at once on one connection to a server; more wait. Default 16. */
+  readonly serverConcurrency?: number | undefined;
+  /** How long a connection that nobody uses is kept. Default 5 minutes. */
+  readonly serverIdleMs?: number | undefined;
+  /** Memory that a tool server's process may take before it is stopped. Default 512 MB. */
+  readonly serverMaxMemoryMb?: number | undefined;
   secret(name: string): string | undefined;
   secretHosts(name: string): readonly string[];
 }
@@ -24,6 +28,8 @@ export interface StdioServer {
   readonly cwd?: string | undefined;
   /** Runs the program as this user; only where the worker may change users. */
   readonly runAs?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Folders (file:// addresses) that the server is told about when it asks for roots. */
+  readonly roots?: readonly string[] | undefined;
 }
 
 /** A row of `agent_tools` as the database returns it. */
@@ -74,6 +80,56 @@ export interface ToolCallContext {
   readonly signal: AbortSignal;
 }
 
+/** A few plain fields that a server wants to know while it runs a call. The words are the server's. */
+export interface ToolQuestion {
+  readonly message: string;
+  /** JSON Schema of type object with plain properties. */
+  readonly schema: JsonObject;
+}
+
+export interface ToolAnswer {
+  readonly action: 'accept' | 'decline' | 'cancel';
+  readonly content?: JsonObject;
+}
+
+export interface SampleRequest {
+  readonly system?: string | undefined;
+  readonly messages: readonly { readonly role: 'user' | 'assistant'; readonly text: string }[];
+  readonly maxTokens: number;
+}
+
+export interface ToolProgress {
+  readonly progress: number;
+  readonly total?: number | undefined;
+  /** The server's words, bounded and without secrets. */
+  readonly message?: string | undefined;
+}
+
+/** What the conversation can do for a server that runs one of its calls. Left out: it can't be done. */
+export interface CallHost {
+  ask?(callId: string, question: ToolQuestion, signal: AbortSignal): Promise<ToolAnswer>;
+  sample?(
+    callId: string,
+    request: SampleRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly text: string; readonly model: string }>;
+  progress?(callId: string, progress: ToolProgress): void;
+}
+
+/** The same for one call that is under way on a connection. */
+export interface CallPeer {
+  readonly interactionId: string;
+  /** How often this call has asked so far; the connection counts and bounds. */
+  questions: number;
+  samples: number;
+  ask?(question: ToolQuestion, signal: AbortSignal): Promise<ToolAnswer>;
+  sample?(
+    request: SampleRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly text: string; readonly model: string }>;
+  progress?(progress: ToolProgress): void;
+}
+
 export interface ToolCallResult {
   /** `unknown`: the request went out and no answer came, so the effect may or may not have happened. */
   readonly status: 'succeeded' | 'failed' | 'unknown';
@@ -101,6 +157,8 @@ export interface ToolCatalogue {
   call(name: string, args: JsonObject, context: ToolCallContext): Promise<ToolCallResult>;
   /** Called after `definitions` changed (a server came back, or lists other tools now). */
   onChanged(listener: () => void): void;
+  /** Takes the agent's rows as they are now: edited, added, removed or newly gated ones count from the next call. */
+  update(rows: readonly AgentToolRow[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -110,13 +168,4 @@ export interface ToolStep {
   readonly input: JsonObject;
   readonly error: { readonly code: string; readonly message: string };
   readonly durationMs?: number;
-}
-
-export interface CatalogueDeps {
-  readonly config: ToolsConfig;
-  readonly identity: BoundIdentity;
-  readonly log: Log;
-  readonly onStep: (step: ToolStep) => void;
-  /** How long joining waits for a server to list its tools; later calls try again. */
-  readonly connectTimeoutMs?: number;
 }

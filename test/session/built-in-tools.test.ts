@@ -28,6 +28,7 @@ function setup(trouble?: Error) {
       ran.push(`row ${name}`);
       return { status: 'succeeded', output: 'row', isError: false, full: null };
     },
+    update: async () => undefined,
     onChanged: () => {},
     close: async () => {},
   };

@@ -1,0 +1,118 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { Agent } from '../support/fixtures.ts';
+import { type ModelRequest, type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
+import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
+import { type Stack, setupStack, waitUntil } from '../support/stack.ts';
+
+let model: ScriptedModel;
+let recorder: ToolRecorder;
+let stack: Stack;
+
+/** Calls the tool that the customer names, and otherwise says which tools it has. */
+function namedToolModel(request: ModelRequest) {
+  const result = request.lastMessage?.role === 'tool' ? request.toolResults.at(-1) : undefined;
+  if (result) return `Result: ${result.output}`;
+  const [, name] = /use (\w+)/.exec(request.lastUser) ?? [];
+  if (name !== undefined && request.toolNames.includes(name)) return { toolCalls: [{ name, arguments: {} }] };
+  return `Tools: ${request.toolNames.join(' ')}`;
+}
+
+beforeAll(async () => {
+  model = await setupModel(namedToolModel);
+  model.background(wantsJson, () => ({ text: '{}' }));
+  recorder = await setupRecorder();
+  stack = await setupStack({ openaiBaseUrl: model.openaiBaseUrl });
+}, 90_000);
+
+afterAll(async () => {
+  await stack?.stop();
+  await recorder?.stop();
+  await model?.stop();
+}, 60_000);
+
+const customers: { leave(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const customer of customers.splice(0)) await customer.leave();
+});
+
+const rest = (path: string, description = 'Does it.') => ({
+  endpoint: `${recorder.url}/${path}`,
+  method: 'POST',
+  description,
+});
+
+/** A conversation under way, whose agent has the tool `look`. */
+async function talk(requiresPermission = false) {
+  const agent = await stack.createAgent({
+    tools: [{ toolName: 'look', toolConfig: rest('look'), requiresPermission }],
+  });
+  const { customer, created } = await stack.join(agent);
+  customers.push(customer);
+  await customer.waitForText(/AI assistant/);
+  await customer.send('what can you do?');
+  await customer.waitForText(/Tools: .*look/);
+  return { agent, customer, id: created.interaction_id };
+}
+
+/** Waits until the conversation has taken the edit that was just made. @returns how long it took */
+async function untilTaken(agent: Agent, interactionId: string): Promise<number> {
+  const { sql } = stack.database;
+  const [step] = await waitUntil(async () => {
+    const rows = await sql`
+      select s.happened_at - (select max(updated_at) from agent_tools where agent_id = ${agent.id}) as after,
+        extract(epoch from s.happened_at - (select max(updated_at) from agent_tools where agent_id = ${agent.id}))::float as seconds
+      from interaction_steps s where s.interaction_id = ${interactionId} and s.step_type = 'tools_changed'
+      order by s.id desc limit 1`;
+    return rows.length > 0 && rows[0]?.seconds > 0 ? rows : undefined;
+  });
+  return Number(step?.seconds) * 1000;
+}
+
+test('a tool that is added, and one that is removed, count in the conversation within two seconds', async () => {
+  const { agent, customer, id } = await talk();
+  const { sql } = stack.database;
+  await sql`insert into agent_tools (agent_id, tool_name, tool_config) values (${agent.id}, 'more', ${sql.json(rest('more'))})`;
+  expect(await untilTaken(agent, id)).toBeLessThan(2_000);
+  await customer.send('use more');
+  await customer.waitForText(/Result: /);
+  await sql`delete from agent_tools where agent_id = ${agent.id} and tool_name = 'look'`;
+  await waitUntil(async () => {
+    const rows =
+      await sql`select output from interaction_steps where interaction_id = ${id} and step_type = 'tools_changed'`;
+    return rows.length === 2 ? rows : undefined;
+  });
+  await customer.send('and now?');
+  await customer.waitForText(/Tools: (?!.*look).*more/);
+});
+
+test('a gate that is put before a tool holds its next call', async () => {
+  const { agent, customer, id } = await talk();
+  const { sql } = stack.database;
+  await sql`update agent_tools set requires_permission = true where agent_id = ${agent.id}`;
+  await untilTaken(agent, id);
+  await customer.send('use look');
+  await customer.waitForText(/approval/);
+  expect(
+    await sql`select from tool_permissions where interaction_id = ${id} and status = 'pending'`,
+  ).toHaveLength(1);
+});
+
+test('an approval that was given for the tool as it was does not run the tool as it is', async () => {
+  const { agent, customer, id } = await talk(true);
+  const { sql } = stack.database;
+  await customer.send('use look');
+  const [permission] = await waitUntil(async () => {
+    const rows = await sql`select id from tool_permissions where interaction_id = ${id}`;
+    return rows.length > 0 ? rows : undefined;
+  });
+  await sql`update agent_tools set tool_config = ${sql.json(rest('elsewhere', 'Does something else.'))} where agent_id = ${agent.id}`;
+  await untilTaken(agent, id);
+  const before = recorder.calls.length;
+  const body = { decision: 'allowed' };
+  await stack.request(`/v1/permissions/${permission?.id}/decision`, {
+    body,
+    as: await stack.supervisorOf(agent),
+  });
+  await customer.waitForText(/Result: Not run: the tool was changed/);
+  expect(recorder.calls).toHaveLength(before);
+});
