@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { provideChromium } from './setup/chromium.mjs';
 import { provideLiveKit } from './setup/livekit.mjs';
 import { withLock } from './setup/lock.mjs';
 import { linkLauncher, provideNode, providePackages } from './setup/packages.mjs';
@@ -32,6 +33,7 @@ async function setUp() {
     await providePages(root);
   });
   await provideLiveKit(process.env);
+  if (process.argv.includes('--browser')) await provideChromium(process.env);
 }
 
 try {

@@ -37,7 +37,7 @@ const toolCallSchema = z.object({
   interaction_id: z.string(),
   call_id: z.string(),
   tool_name: z.string(),
-  arguments: z.unknown(),
+  arguments: z.optional(z.unknown()),
   state: z.enum(['requested', 'awaiting_permission', 'running', 'succeeded', 'failed', 'refused', 'unknown']),
   output: z.nullable(z.string()),
   requested_at: z.string(),

@@ -44,6 +44,7 @@ export class Live {
   readonly #stream: EventStream;
   readonly #topics = new Topics();
   readonly #events = new Set<(event: LiveEvent) => void>();
+  readonly #reloads = new Set<() => void>();
   readonly #interactions = new Map<string, Interaction>();
   readonly #agents = new Map<string, Agent>();
   readonly #permissions = new Map<string, Permission>();
@@ -102,6 +103,12 @@ export class Live {
   onEvent(listener: (event: LiveEvent) => void): () => void {
     this.#events.add(listener);
     return () => this.#events.delete(listener);
+  }
+
+  /** After the state was loaded anew: what happened in between was not told. */
+  onReload(listener: () => void): () => void {
+    this.#reloads.add(listener);
+    return () => this.#reloads.delete(listener);
   }
 
   get connection(): Connection {
@@ -191,9 +198,11 @@ export class Live {
     try {
       const floor = await loadFloor(this.#deps.api, loading.signal);
       if (loading.signal.aborted) return;
+      const first = !this.#loaded;
       this.#replace(floor);
       this.#loading = undefined;
       for (const event of this.#waiting.splice(0)) this.#apply(event);
+      if (!first) for (const listener of [...this.#reloads]) listener();
     } catch {
       if (loading.signal.aborted) return;
       // The connection that broke this will break the stream too, or the server says no to both: start anew.

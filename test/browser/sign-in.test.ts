@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RunningApi, runApi } from '../../src/cli/api.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import {
+  expectAccessible,
+  expectNoComplaints,
+  openBrowser,
+  signIn,
+  type TestBrowser,
+} from '../support/browser.ts';
+import { setupDatabase, type TestDatabase } from '../support/database.ts';
+import type { Person } from '../support/fixtures.ts';
+import { setupLiveKit } from '../support/livekit.ts';
+
+let database: TestDatabase;
+let api: RunningApi;
+let browser: TestBrowser;
+let person: Person;
+let apiUrl: string;
+
+beforeAll(async () => {
+  database = await setupDatabase();
+  const livekit = setupLiveKit();
+  const config = loadConfig({
+    LIVEKIT_URL: livekit.url,
+    LIVEKIT_API_KEY: livekit.apiKey,
+    LIVEKIT_API_SECRET: livekit.apiSecret,
+    SUPABASE_URL: database.supabaseUrl,
+    SUPABASE_SECRET_KEY: database.secretKey,
+    SUPABASE_PUBLISHABLE_KEY: database.publishableKey,
+    OPENAI_API_KEY: 'test',
+    DEEPGRAM_API_KEY: 'test',
+    PORT: '0',
+    METRICS_PORT: '0',
+    HOST: '127.0.0.1',
+  });
+  api = await runApi(config, createLog({ level: 'silent' }));
+  apiUrl = `http://127.0.0.1:${api.port}`;
+  const business = await database.createBusiness({ name: 'Harbour Goods' });
+  person = await database.createUser({ businessId: business.id, name: 'Sam Supervisor' });
+  browser = await openBrowser();
+}, 90_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await api?.stop();
+  await database?.stop();
+}, 60_000);
+
+test('a wrong password says so, the right one leads to the floor, and a reload stays there', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${apiUrl}/console`);
+  await page.getByLabel('E-mail').fill(person.email);
+  await page.getByLabel('Password').fill('not the password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('E-mail address or password is not right.').waitFor();
+  await page.getByLabel('Password').fill(person.password);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
+  await page.reload();
+  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
+  expectNoComplaints(page);
+  await page.close();
+});
+
+test('signing out leaves nothing behind, and the floor is closed again', async () => {
+  const page = await browser.newPage();
+  await signIn(page, apiUrl, person);
+  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'You and your settings' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('E-mail').waitFor();
+  await page.reload();
+  await page.getByLabel('E-mail').waitFor();
+  expect(await page.evaluate('JSON.stringify({ ...localStorage, ...sessionStorage })')).not.toContain(
+    'token',
+  );
+  expectNoComplaints(page);
+  await page.close();
+});
+
+test.each(['light', 'dark'] as const)('sign-in is accessible in %s', async (theme) => {
+  const page = await browser.newPage({ theme });
+  await page.goto(`${apiUrl}/console`);
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
+  await expectAccessible(page);
+  expect(await page.evaluate('document.documentElement.dataset.theme')).toBe(theme);
+  await page.close();
+});
