@@ -3,6 +3,17 @@
 
 -- Tables
 
+create table floorwalker.archive_search (
+  interaction_id uuid not null,
+  happened_at timestamp with time zone not null,
+  configuration text not null,
+  phone_digits text,
+  words tsvector not null,
+  keys text[] not null,
+  constraint archive_search_pkey PRIMARY KEY (interaction_id),
+  constraint archive_search_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interaction_archives(interaction_id) ON DELETE CASCADE
+);
+
 create table floorwalker.elections (
   role text not null,
   holder text not null,
@@ -33,6 +44,13 @@ create table floorwalker.retention_progress (
   constraint retention_progress_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT
 );
 
+create table floorwalker.search_configurations (
+  business_id uuid not null,
+  configuration text not null,
+  constraint search_configurations_pkey PRIMARY KEY (business_id, configuration),
+  constraint search_configurations_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE CASCADE
+);
+
 create table agent_tools (
   id uuid not null default gen_random_uuid(),
   agent_id uuid not null,
@@ -46,6 +64,25 @@ create table agent_tools (
   constraint agent_tools_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE RESTRICT,
   constraint agent_tools_tool_config_check CHECK ((jsonb_typeof(tool_config) = 'object'::text)),
   constraint agent_tools_tool_name_check CHECK ((tool_name ~ '^[a-zA-Z0-9_-]{1,64}$'::text))
+);
+
+create table agent_versions (
+  id bigint not null default nextval('agent_versions_id_seq'::regclass),
+  agent_id uuid not null,
+  version integer not null,
+  definition jsonb not null,
+  source text not null,
+  restored_version integer,
+  note text,
+  changed_by uuid,
+  changed_by_name text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint agent_versions_agent_id_version_key UNIQUE (agent_id, version),
+  constraint agent_versions_pkey PRIMARY KEY (id),
+  constraint agent_versions_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE RESTRICT,
+  constraint agent_versions_definition_check CHECK ((jsonb_typeof(definition) = 'object'::text)),
+  constraint agent_versions_note_check CHECK ((length(note) <= 500)),
+  constraint agent_versions_source_check CHECK ((source = ANY (ARRAY['first'::text, 'apply'::text, 'console'::text, 'rollback'::text, 'assignment'::text, 'other'::text])))
 );
 
 create table agents (
@@ -200,8 +237,13 @@ create table interaction_archives (
   facts jsonb not null default '{}'::jsonb,
   created_at timestamp with time zone not null default clock_timestamp(),
   updated_at timestamp with time zone not null default now(),
+  agent_id uuid not null,
+  kind text not null,
+  interaction_status text not null,
+  happened_at timestamp with time zone not null,
   constraint interaction_archives_interaction_id_key UNIQUE (interaction_id),
   constraint interaction_archives_pkey PRIMARY KEY (id),
+  constraint interaction_archives_agent_id_fkey FOREIGN KEY (agent_id) REFERENCES agents(id) ON DELETE RESTRICT,
   constraint interaction_archives_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
   constraint interaction_archives_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
   constraint interaction_archives_check CHECK (((csat_score IS NULL) = (csat_source IS NULL))),
@@ -542,7 +584,13 @@ CREATE INDEX idx_agents_status ON public.agents USING btree (status);
 
 CREATE INDEX idx_agents_supervisor_id ON public.agents USING btree (supervisor_id);
 
+CREATE INDEX idx_archive_search ON floorwalker.archive_search USING gin (words, keys);
+
+CREATE INDEX idx_archives_agent_newest ON public.interaction_archives USING btree (agent_id, kind, happened_at DESC, interaction_id DESC) INCLUDE (interaction_status, csat_score, fcr_status);
+
 CREATE INDEX idx_archives_business ON public.interaction_archives USING btree (business_id, created_at DESC);
+
+CREATE INDEX idx_archives_business_newest ON public.interaction_archives USING btree (business_id, kind, happened_at DESC, interaction_id DESC) INCLUDE (interaction_status, csat_score, fcr_status);
 
 CREATE INDEX idx_archives_created_at ON public.interaction_archives USING btree (created_at DESC);
 
@@ -731,6 +779,44 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.agent_definition(p_agent_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object(
+    'slug', a.slug, 'name', a.name, 'agent_type', a.agent_type, 'language', a.language, 'public', a.public,
+    'max_concurrent_interactions', a.max_concurrent_interactions, 'greeting', a.greeting,
+    'system_prompt', a.system_prompt, 'model_settings', a.model_settings, 'voice_settings', a.voice_settings,
+    'supervisor_id', a.supervisor_id, 'cover_id', a.cover_id,
+    'tools', coalesce((
+      select jsonb_agg(jsonb_build_object('tool_name', t.tool_name, 'requires_permission', t.requires_permission,
+        'tool_config', t.tool_config) order by t.tool_name) from agent_tools t where t.agent_id = a.id), '[]'))
+  from agents a where a.id = p_agent_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.agent_for_actor(p_agent_id uuid)
+ RETURNS agents
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  found_row agents;
+begin
+  perform floorwalker.require_actor();
+  select * into found_row from agents
+  where id = p_agent_id and deleted_at is null and id = any (floorwalker.visible_agents()) for no key update;
+  if not found then
+    perform floorwalker.fail('agent_not_found', 'There is no such agent.');
+  end if;
+  return found_row;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.apply_policy(p_business businesses, p_limit integer)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -802,6 +888,33 @@ begin
     where (mine.tool_config, mine.requires_permission) is distinct from (excluded.tool_config, excluded.requires_permission);
   get diagnostics written = row_count;
   return removed + written > 0;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.archive_conditions(p_filter jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  digits text := regexp_replace(regexp_replace(p_filter ->> 'phone', '\D', '', 'g'), '^0+', '');
+  keys text[] := array['kind:' || coalesce(p_filter ->> 'kind', 'live')];
+  name text;
+begin
+  if digits is not null and length(digits) < 3 then
+    perform floorwalker.fail('search_invalid', 'A part of a phone number has at least three digits, leading zeros aside.');
+  end if;
+  foreach name in array array['tag', 'issue', 'issue_status', 'sentiment'] loop
+    if p_filter ->> name is not null then
+      keys := keys || (name || ':' || (p_filter ->> name));
+    end if;
+  end loop;
+  return jsonb_build_object('keys', to_jsonb(keys || coalesce(floorwalker.phone_keys(digits), '{}')), 'digits', digits,
+    'text', left(nullif(btrim(p_filter ->> 'text'), ''), 200),
+    -- With nothing but a kind, each archive of the walk is a hit.
+    'filters', digits is not null or cardinality(keys) > 1 or nullif(btrim(p_filter ->> 'text'), '') is not null);
 end
 $function$
 ;
@@ -1016,6 +1129,55 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.check_tool_changes(p_agent_id uuid, p_tools jsonb, p_is_admin boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  inline text[];
+  reaching text[];
+  ungated text[];
+begin
+  select array_agg(w.name) into inline
+  from (select t ->> 'tool_name' as name, t -> 'tool_config' as config from jsonb_array_elements(p_tools) t) w
+  left join agent_tools mine on mine.agent_id = p_agent_id and mine.tool_name = w.name
+  where floorwalker.is_inline_command(w.config) and mine.tool_config is distinct from w.config;
+  if inline is not null then
+    perform floorwalker.fail('inline_command_refused', format(
+      'A command for the worker can not be written here (%s); name a server that the operator has defined.',
+      array_to_string(inline, ', ')), jsonb_build_object('tools', to_jsonb(inline)));
+  end if;
+  if p_is_admin then
+    return;
+  end if;
+
+  select array_agg(w.name) into reaching
+  from (select t ->> 'tool_name' as name, t -> 'tool_config' as config from jsonb_array_elements(p_tools) t) w
+  left join agent_tools mine on mine.agent_id = p_agent_id and mine.tool_name = w.name
+  where mine.tool_config is distinct from w.config;
+  if reaching is not null then
+    perform floorwalker.fail('tool_change_not_allowed', format(
+      'Only an admin may add a tool or change what it reaches (%s).', array_to_string(reaching, ', ')),
+      jsonb_build_object('tools', to_jsonb(reaching), 'change', 'endpoint'));
+  end if;
+
+  -- A gated row that goes takes its gate along: another row may stand for the same tool.
+  select array_agg(mine.tool_name order by mine.tool_name) into ungated
+  from agent_tools mine
+  left join (select t ->> 'tool_name' as name, (t ->> 'requires_permission')::boolean as gated
+    from jsonb_array_elements(p_tools) t) w on w.name = mine.tool_name
+  where mine.agent_id = p_agent_id and mine.requires_permission and not coalesce(w.gated, false);
+  if ungated is not null then
+    perform floorwalker.fail('tool_change_not_allowed', format(
+      'Only an admin may remove a gate (%s).', array_to_string(ungated, ', ')),
+      jsonb_build_object('tools', to_jsonb(ungated), 'change', 'gate'));
+  end if;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.check_whisper(p_text text)
  RETURNS text
  LANGUAGE plpgsql
@@ -1028,6 +1190,18 @@ begin
   end if;
   return btrim(p_text);
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.comparable_definition(p_definition jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select (p_definition - 'tools') || coalesce((
+    select jsonb_object_agg('tools.' || (t ->> 'tool_name'), t - 'tool_name')
+    from jsonb_array_elements(p_definition -> 'tools') t), '{}')
 $function$
 ;
 
@@ -1068,8 +1242,8 @@ CREATE OR REPLACE FUNCTION floorwalker.count_tool_edit()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
-  -- apply_agent counts one edit for the definition as a whole.
-  if coalesce(current_setting('floorwalker.applying', true), '') <> 'on' then
+  if coalesce(current_setting('floorwalker.applying', true), '') <> 'on'
+    and coalesce(current_setting('floorwalker.editing', true), '') <> 'on' then
     update agents set version = version + 1
     where id = case when tg_op = 'DELETE' then old.agent_id else new.agent_id end;
   end if;
@@ -1270,6 +1444,30 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.excerpt(p_interaction_id uuid, p_configuration text, p_text text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  query tsquery := websearch_to_tsquery(p_configuration::regconfig, p_text);
+begin
+  -- Words may stand in different messages; what must not occur says nothing about where to look.
+  if query::text !~ '!' then
+    query := replace(query::text, ' & ', ' | ')::tsquery;
+  end if;
+  return (
+    select jsonb_build_object('seq', m.seq, 'role', m.role, 'text', ts_headline(p_configuration::regconfig,
+      left(m.content, 20000), query, 'StartSel="", StopSel="", MaxWords=30, MinWords=12'))
+    from interaction_messages m
+    where m.interaction_id = p_interaction_id and m.role <> 'system'
+      and to_tsvector(p_configuration::regconfig, left(m.content, 20000)) @@ query
+    order by m.seq limit 1);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.expire_metrics(p_business_id uuid, p_before timestamp with time zone, p_limit integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1389,6 +1587,89 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.find_archives(p_filter jsonb, p_after_time timestamp with time zone, p_after_id uuid, p_limit integer, p_walk integer DEFAULT 1500)
+ RETURNS TABLE(interaction_id uuid, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  me constant users := floorwalker.require_actor();
+  conditions constant jsonb := floorwalker.archive_conditions(p_filter);
+  wanted_keys constant text[] := array(select jsonb_array_elements_text(conditions -> 'keys'));
+  digits constant text := '%' || (conditions ->> 'digits') || '%';
+  asked constant text := conditions ->> 'text';
+  wanted_kind constant text := coalesce(p_filter ->> 'kind', 'live');
+  one_agent constant uuid := (p_filter ->> 'agent_id')::uuid;
+  from_time constant timestamptz := coalesce((p_filter ->> 'from')::timestamptz, '-infinity');
+  to_time constant timestamptz := coalesce((p_filter ->> 'to')::timestamptz, 'infinity');
+  after_time constant timestamptz := coalesce(p_after_time, 'infinity');
+  after_id constant uuid := coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  agents_seen uuid[];
+  scope text[] := array['business:' || me.business_id];
+  ids uuid[];
+  times timestamptz[];
+begin
+  if me.role <> 'admin' or one_agent is not null then
+    select coalesce(array_agg(v), '{}') into agents_seen
+    from unnest(floorwalker.visible_agents()) v where one_agent is null or v = one_agent;
+    scope := array(select 'agent:' || v from unnest(agents_seen) v);
+  end if;
+  if not (conditions ->> 'filters')::boolean then
+    return query select * from floorwalker.newest_archives(
+      me.business_id, agents_seen, wanted_kind, from_time, to_time, after_time, after_id, p_limit);
+    return;
+  end if;
+  if asked is not null and not exists (
+    select from floorwalker.search_configurations c
+    where c.business_id = me.business_id and numnode(websearch_to_tsquery(c.configuration::regconfig, asked)) > 0) then
+    if exists (select from floorwalker.search_configurations c where c.business_id = me.business_id) then
+      perform floorwalker.fail('search_invalid', 'Each of these words is too frequent to search for.');
+    end if;
+    return;
+  end if;
+
+  select array_agg(hits.interaction_id), array_agg(hits.happened_at) into ids, times from (
+    select n.interaction_id, n.happened_at
+    from floorwalker.newest_archives(me.business_id, agents_seen, wanted_kind, from_time, to_time,
+      after_time, after_id, p_walk) with ordinality n (interaction_id, happened_at, place)
+    join floorwalker.archive_search s on s.interaction_id = n.interaction_id
+    where s.keys @> wanted_keys
+      and (digits is null or s.phone_digits like digits)
+      and (asked is null or s.words @@ websearch_to_tsquery(s.configuration::regconfig, asked))
+    order by n.place limit p_limit) hits;
+  -- A full page; or the walk came to the end of all there is.
+  if coalesce(cardinality(ids), 0) < p_limit and (
+    select count(*) from floorwalker.newest_archives(me.business_id, agents_seen, wanted_kind, from_time, to_time,
+      after_time, after_id, p_walk)) >= p_walk then
+    if asked is null then
+      select array_agg(hits.interaction_id), array_agg(hits.happened_at) into ids, times from (
+        select s.interaction_id, s.happened_at from floorwalker.archive_search s
+        where s.keys @> wanted_keys and s.keys && scope and (digits is null or s.phone_digits like digits)
+          and s.happened_at >= from_time and s.happened_at < to_time
+          and (s.happened_at, s.interaction_id) < (after_time, after_id)
+        order by s.happened_at desc, s.interaction_id desc limit p_limit) hits;
+    else
+      select array_agg(hits.interaction_id), array_agg(hits.happened_at) into ids, times from (
+        select s.interaction_id, s.happened_at from floorwalker.search_configurations c
+        join floorwalker.archive_search s on s.configuration = c.configuration
+          and s.words @@ websearch_to_tsquery(c.configuration::regconfig, asked)
+        where c.business_id = me.business_id
+          and s.keys @> wanted_keys and s.keys && scope and (digits is null or s.phone_digits like digits)
+          and s.happened_at >= from_time and s.happened_at < to_time
+          and (s.happened_at, s.interaction_id) < (after_time, after_id)
+        order by s.happened_at desc, s.interaction_id desc limit p_limit) hits;
+    end if;
+  end if;
+  return query select * from unnest(ids, times);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.find_business(p_source jsonb)
  RETURNS businesses
  LANGUAGE plpgsql
@@ -1432,6 +1713,77 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.index_archive(p_interaction_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  insert into floorwalker.archive_search as mine (interaction_id, happened_at, configuration, phone_digits, words, keys)
+  select a.interaction_id, a.happened_at, c.name, digits.text,
+    -- Far below the megabyte that a tsvector may have: an archive must never fail for its length.
+    setweight(to_tsvector(c.name::regconfig, left(a.summary || ' ' || coalesce(issues.text, ''), 20000)), 'A')
+      || to_tsvector(c.name::regconfig, coalesce((
+        select left(string_agg(left(m.content, 20000), E'\n' order by m.seq), 100000)
+        from interaction_messages m where m.interaction_id = a.interaction_id and m.role <> 'system'), '')),
+    array['business:' || a.business_id, 'agent:' || a.agent_id, 'kind:' || a.kind,
+      'sentiment:' || coalesce(a.tags ->> 'sentiment', 'neutral')]
+      || coalesce((select array_agg(distinct 'tag:' || t) from (
+        select jsonb_array_elements_text(a.tags -> 'topics') as t
+        union all select i ->> 'tag' from jsonb_array_elements(a.tags -> 'issues') i) tags where t is not null), '{}')
+      || coalesce((select array_agg(distinct 'issue:' || (i ->> 'tag')) || array_agg(distinct 'issue_status:' || (i ->> 'status'))
+        from jsonb_array_elements(a.tags -> 'issues') i where i ->> 'tag' is not null and i ->> 'status' is not null), '{}')
+      || floorwalker.phone_keys(digits.text)
+  from interaction_archives a
+  join interactions i on i.id = a.interaction_id
+  cross join lateral (select floorwalker.text_configuration(
+    coalesce(i.agent_snapshot ->> 'language', (select language from agents where id = a.agent_id))) as name) c
+  cross join lateral (select regexp_replace(i.phone_number, '\D', '', 'g') as text) digits
+  cross join lateral (select string_agg(e ->> 'issue', ' ') as text from jsonb_array_elements(a.issues) e
+    where jsonb_typeof(e) = 'object') issues
+  where a.interaction_id = p_interaction_id
+  on conflict (interaction_id) do update set happened_at = excluded.happened_at, configuration = excluded.configuration,
+    phone_digits = excluded.phone_digits, words = excluded.words, keys = excluded.keys
+  where (mine.words, mine.keys, mine.phone_digits, mine.configuration)
+    is distinct from (excluded.words, excluded.keys, excluded.phone_digits, excluded.configuration);
+  insert into floorwalker.search_configurations (business_id, configuration)
+  select a.business_id, s.configuration
+  from floorwalker.archive_search s join interaction_archives a on a.interaction_id = s.interaction_id
+  where s.interaction_id = p_interaction_id
+    and not exists (select from floorwalker.search_configurations c
+      where c.business_id = a.business_id and c.configuration = s.configuration)
+  on conflict do nothing
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.index_changed_archive()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.index_archive(new.interaction_id);
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.index_late_messages()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.index_archive(s.interaction_id)
+  from (select distinct interaction_id from written) w
+  join floorwalker.archive_search s on s.interaction_id = w.interaction_id;
+  return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.interaction_for_actor(p_interaction_id uuid)
  RETURNS interactions
  LANGUAGE plpgsql
@@ -1470,6 +1822,17 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.is_inline_command(p_config jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select p_config ?| array['command', 'args', 'env']
+    or (p_config ->> 'transport' = 'stdio' and not p_config ? 'server')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.keep_agent_status()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1479,6 +1842,27 @@ AS $function$
 begin
   new.status := case when tg_op = 'INSERT' then 'idle' else floorwalker.derive_agent_status(new.id) end;
   return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.keep_agent_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  context text := nullif(current_setting('floorwalker.edit', true), '');
+begin
+  insert into agent_versions (agent_id, version, definition, source, restored_version, note, changed_by, changed_by_name)
+  select a.id, a.version, floorwalker.agent_definition(a.id),
+    case when tg_op = 'INSERT' and context is null then 'first' else coalesce(context::jsonb ->> 'source', 'other') end,
+    (context::jsonb ->> 'restored_version')::integer, context::jsonb ->> 'note', auth.uid(),
+    (select name from users where id = auth.uid())
+  from agents a where a.id = new.id
+  on conflict (agent_id, version) do nothing;
+  return null;
 end
 $function$
 ;
@@ -1632,6 +2016,34 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.newest_archives(p_business_id uuid, p_agents uuid[], p_kind text, p_from timestamp with time zone, p_to timestamp with time zone, p_after_time timestamp with time zone, p_after_id uuid, p_limit integer)
+ RETURNS TABLE(interaction_id uuid, happened_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  if p_agents is null then
+    return query
+      select a.interaction_id, a.happened_at from interaction_archives a
+      where a.business_id = p_business_id and a.kind = p_kind and a.happened_at >= p_from and a.happened_at < p_to
+        and (a.happened_at, a.interaction_id) < (p_after_time, p_after_id)
+      order by a.happened_at desc, a.interaction_id desc limit p_limit;
+  else
+    -- Agent by agent, each in order: an index gives no common order for a list of agents.
+    return query
+      select newest.* from unnest(p_agents) agent cross join lateral (
+        select a.interaction_id, a.happened_at from interaction_archives a
+        where a.agent_id = agent and a.kind = p_kind and a.happened_at >= p_from and a.happened_at < p_to
+          and (a.happened_at, a.interaction_id) < (p_after_time, p_after_id)
+        order by a.happened_at desc, a.interaction_id desc limit p_limit) newest
+      order by newest.happened_at desc, newest.interaction_id desc limit p_limit;
+  end if;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.note_applied_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1657,6 +2069,32 @@ begin
     perform floorwalker.fail('unknown_period', format('"%s" is not a period; write today or month.', p_period));
   end if;
   return date_trunc(case p_period when 'today' then 'day' else 'month' end, now() at time zone p_time_zone) at time zone p_time_zone;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.phone_keys(p_digits text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(array_agg(distinct 'phone:' || substr(p_digits, place, 3)), '{}')
+  from generate_series(1, length(p_digits) - 2) place
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.place_archive()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  select i.agent_id, i.kind, i.status, coalesce(i.started_at, i.queued_at)
+  into new.agent_id, new.kind, new.interaction_status, new.happened_at
+  from interactions i where i.id = new.interaction_id;
+  return new;
 end
 $function$
 ;
@@ -1714,6 +2152,7 @@ AS $function$
 begin
   update interactions set transcript_purged_at = clock_timestamp() where id = p_interaction_id;
   perform floorwalker.empty_of(p_interaction_id, array['interaction_archives', 'callback_requests']);
+  perform floorwalker.index_archive(p_interaction_id);
 end
 $function$
 ;
@@ -1820,6 +2259,32 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.refuse_other_version(p_agent agents, p_version integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  seen jsonb;
+  latest agent_versions;
+begin
+  if p_version is not distinct from p_agent.version then
+    return;
+  end if;
+  select definition into seen from agent_versions where agent_id = p_agent.id and version = p_version;
+  select * into latest from agent_versions where agent_id = p_agent.id and version = p_agent.version;
+  perform floorwalker.fail('version_conflict', format('The agent is at version %s by now%s.', p_agent.version,
+    coalesce(', changed by ' || latest.changed_by_name, '')),
+    jsonb_build_object('version', p_agent.version, 'your_version', p_version, 'changed_by_name', latest.changed_by_name,
+      'source', latest.source, 'changed_at', latest.created_at,
+      -- Null where the version that was seen is none of this agent's.
+      'changed', case when seen is not null then floorwalker.row_difference(floorwalker.comparable_definition(seen),
+        floorwalker.comparable_definition(floorwalker.agent_definition(p_agent.id))) end));
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.refuse_receipt_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1828,6 +2293,57 @@ AS $function$
 begin
   perform floorwalker.fail('audit_append_only', 'Receipts of deletions are only ever added.');
   return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.replay(p_interaction_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions;
+  archive interaction_archives;
+begin
+  select * into mine from interactions where id = p_interaction_id and agent_id = any (floorwalker.visible_agents());
+  if not found then
+    perform floorwalker.fail('interaction_not_found', 'There is no such interaction.');
+  end if;
+  select * into archive from interaction_archives where interaction_id = mine.id;
+  if not found then
+    perform floorwalker.fail('archive_not_found', 'This interaction has no archive: it is still open, or it is older than what is kept.');
+  end if;
+  return jsonb_build_object(
+    'interaction_id', mine.id, 'agent_id', mine.agent_id, 'agent_name', (select name from agents where id = mine.agent_id),
+    'agent_version', (mine.agent_snapshot ->> 'version')::integer,
+    'channel', mine.interaction_type, 'kind', mine.kind, 'direction', mine.direction, 'status', mine.status,
+    'end_reason', mine.end_reason, 'phone_number', mine.phone_number, 'phone_source', mine.phone_source,
+    'queued_at', mine.queued_at, 'started_at', coalesce(mine.started_at, mine.queued_at), 'ended_at', mine.ended_at,
+    'duration_seconds', mine.duration_seconds, 'disposition', mine.disposition, 'supervisor_notes', mine.supervisor_notes,
+    'rating', mine.rating, 'rating_comment', mine.rating_comment,
+    'archive', jsonb_build_object('summary', archive.summary, 'summary_source', archive.summary_source,
+      'issues', archive.issues, 'tags', archive.tags, 'csat_score', archive.csat_score, 'csat_source', archive.csat_source,
+      'resolution_time_seconds', archive.resolution_time_seconds, 'fcr_status', archive.fcr_status,
+      'metrics_series', archive.metrics_series, 'facts', archive.facts, 'created_at', archive.created_at),
+    'messages', coalesce((select jsonb_agg(jsonb_build_object('seq', m.seq, 'item_id', m.item_id, 'role', m.role,
+        'content', m.content, 'interrupted', m.interrupted, 'spoken_at', m.spoken_at, 'created_at', m.created_at) order by m.seq)
+      from interaction_messages m where m.interaction_id = mine.id), '[]'),
+    'steps', coalesce((select jsonb_agg(jsonb_build_object('id', s.id, 'step_id', s.step_id, 'step_type', s.step_type,
+        'name', s.name, 'input', s.input, 'output', s.output, 'error', s.error, 'duration_ms', s.duration_ms,
+        'model', s.model, 'tokens_input', s.tokens_input, 'tokens_output', s.tokens_output, 'characters', s.characters,
+        'audio_seconds', s.audio_seconds, 'happened_at', s.happened_at) order by s.happened_at, s.id)
+      from interaction_steps s where s.interaction_id = mine.id), '[]'),
+    'tool_calls', coalesce((select jsonb_agg(jsonb_build_object('call_id', c.call_id, 'tool_name', c.tool_name,
+        'arguments', c.arguments, 'state', c.state, 'refusal_reason', c.refusal_reason, 'output', c.output,
+        'requires_permission', c.requires_permission, 'requested_at', c.requested_at, 'started_at', c.started_at,
+        'finished_at', c.finished_at, 'duration_ms', c.duration_ms,
+        'permission', case when p.id is not null then jsonb_build_object('status', p.status, 'note', p.note,
+          'edited_arguments', p.edited_arguments, 'decided_by', p.decided_by,
+          'decided_by_name', (select name from users where id = p.decided_by), 'responded_at', p.responded_at) end)
+        order by c.requested_at, c.id)
+      from tool_calls c left join tool_permissions p on p.id = c.permission_id where c.interaction_id = mine.id), '[]'));
 end
 $function$
 ;
@@ -2145,6 +2661,24 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.text_configuration(p_language text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce((
+    select c.cfgname::text from pg_ts_config c
+    where c.cfgnamespace = 'pg_catalog'::regnamespace and c.cfgname = '{
+      "ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "da": "danish", "nl": "dutch", "en": "english",
+      "fi": "finnish", "fr": "french", "de": "german", "el": "greek", "hi": "hindi", "hu": "hungarian",
+      "id": "indonesian", "ga": "irish", "it": "italian", "lt": "lithuanian", "ne": "nepali", "nb": "norwegian",
+      "nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
+      "es": "spanish", "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish"
+    }'::jsonb ->> split_part(p_language, '-', 1)), 'simple')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.touch_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2216,6 +2750,33 @@ CREATE OR REPLACE FUNCTION floorwalker.whisper_row(p_row whispers)
  SET search_path TO 'public', 'pg_temp'
 AS $function$
   select jsonb_build_object('id', p_row.id, 'kind', p_row.kind, 'text', p_row.content, 'by_name', p_row.by_name, 'at', p_row.created_at)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.write_definition(p_agent agents, p_definition jsonb, p_context jsonb)
+ RETURNS agents
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  written agents;
+begin
+  perform set_config('floorwalker.edit', p_context::text, true);
+  perform set_config('floorwalker.editing', 'on', true);
+  update agents set
+    name = p_definition ->> 'name', language = p_definition ->> 'language',
+    public = (p_definition ->> 'public')::boolean,
+    max_concurrent_interactions = (p_definition ->> 'max_concurrent_interactions')::integer,
+    greeting = p_definition ->> 'greeting', system_prompt = p_definition ->> 'system_prompt',
+    model_settings = p_definition -> 'model_settings', voice_settings = p_definition -> 'voice_settings'
+  where id = p_agent.id returning * into written;
+  if floorwalker.apply_tools(p_agent.id, p_definition -> 'tools') and written.version = p_agent.version then
+    update agents set version = version + 1 where id = p_agent.id returning * into written;
+  end if;
+  perform set_config('floorwalker.editing', '', true);
+  return written;
+end
 $function$
 ;
 
@@ -2322,6 +2883,7 @@ declare
   item jsonb;
   results jsonb := '[]';
 begin
+  perform set_config('floorwalker.edit', '{"source": "apply"}', true);
   for item in select * from jsonb_array_elements(p_agents) loop
     results := results || jsonb_build_array(apply_agent(
       item -> 'definition', (item ->> 'expected_version')::integer, coalesce((item ->> 'force')::boolean, false)));
@@ -2362,6 +2924,34 @@ begin
     exit when remaining <= 0;
   end loop;
   return total;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.archive_replay(p_interaction_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select floorwalker.replay(p_interaction_id)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.begin_archive_export(p_filter jsonb, p_format text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me constant users := floorwalker.require_actor();
+begin
+  perform floorwalker.archive_conditions(p_filter);
+  perform floorwalker.audit(me.business_id, 'archive.exported', 'interaction_archives', me.business_id::text,
+    jsonb_build_object('format', p_format, 'filter', (p_filter - 'text' - 'phone')
+      || jsonb_build_object('text', p_filter ->> 'text' is not null, 'phone', p_filter ->> 'phone' is not null)));
+  return jsonb_build_object('time_zone', (select time_zone from businesses where id = me.business_id));
 end
 $function$
 ;
@@ -2730,6 +3320,25 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.edit_agent(p_agent_id uuid, p_version integer, p_definition jsonb, p_note text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine agents := floorwalker.agent_for_actor(p_agent_id);
+  written agents;
+begin
+  perform floorwalker.refuse_other_version(mine, p_version);
+  perform floorwalker.check_tool_changes(mine.id, p_definition -> 'tools', (floorwalker.actor()).role = 'admin');
+  written := floorwalker.write_definition(mine, p_definition,
+    jsonb_build_object('source', 'console', 'note', left(p_note, 500)));
+  return jsonb_build_object('version', written.version, 'changed', written.version <> mine.version);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.elect(p_role text, p_candidate text, p_lease_seconds numeric)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2817,6 +3426,23 @@ begin
     expired := expired + changed;
   end loop;
   return expired;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.export_archive(p_interaction_id uuid, p_format text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me constant users := floorwalker.require_actor();
+  content constant jsonb := floorwalker.replay(p_interaction_id);
+begin
+  perform floorwalker.audit(me.business_id, 'archive.exported', 'interactions', p_interaction_id::text,
+    jsonb_build_object('format', p_format));
+  return content;
 end
 $function$
 ;
@@ -3448,6 +4074,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.roll_back_agent(p_agent_id uuid, p_version integer, p_expected_version integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine agents := floorwalker.agent_for_actor(p_agent_id);
+  wanted jsonb;
+  written agents;
+begin
+  if p_expected_version is not null then
+    perform floorwalker.refuse_other_version(mine, p_expected_version);
+  end if;
+  select definition into wanted from agent_versions where agent_id = mine.id and version = p_version;
+  if wanted is null then
+    perform floorwalker.fail('version_not_found', format('The agent has no version %s.', p_version));
+  end if;
+  if wanted ->> 'agent_type' <> mine.agent_type then
+    perform floorwalker.fail('channel_mismatch', format('Version %s spoke on another channel.', p_version));
+  end if;
+  perform floorwalker.check_tool_changes(mine.id, wanted -> 'tools', (floorwalker.actor()).role = 'admin');
+  written := floorwalker.write_definition(mine, wanted,
+    jsonb_build_object('source', 'rollback', 'restored_version', p_version));
+  return jsonb_build_object('version', written.version, 'changed', written.version <> mine.version);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.save_tool_tokens(p_business_id uuid, p_server_key text, p_sealed text, p_version bigint)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -3477,6 +4132,31 @@ CREATE OR REPLACE FUNCTION public.schema_version()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
   select coalesce(max(version), 0) from floorwalker.migrations
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.search_archives(p_filter jsonb, p_after_time timestamp with time zone DEFAULT NULL::timestamp with time zone, p_after_id uuid DEFAULT NULL::uuid, p_limit integer DEFAULT 50)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'interaction_id', a.interaction_id, 'agent_id', a.agent_id, 'agent_name', g.name, 'channel', i.interaction_type,
+    'kind', a.kind, 'status', a.interaction_status, 'end_reason', i.end_reason, 'phone_number', i.phone_number,
+    'phone_source', i.phone_source, 'started_at', a.happened_at, 'ended_at', i.ended_at,
+    'duration_seconds', i.duration_seconds, 'disposition', i.disposition, 'summary', a.summary,
+    'summary_source', a.summary_source, 'issues', a.issues, 'tags', a.tags, 'csat_score', a.csat_score,
+    'csat_source', a.csat_source, 'fcr_status', a.fcr_status,
+    'excerpt', case when (p_filter ->> 'excerpt')::boolean and nullif(btrim(p_filter ->> 'text'), '') is not null
+      then floorwalker.excerpt(a.interaction_id, s.configuration, left(btrim(p_filter ->> 'text'), 200)) end)
+    order by f.place), '[]')
+  from floorwalker.find_archives(p_filter, p_after_time, p_after_id, greatest(1, least(p_limit, 501)))
+    with ordinality f (interaction_id, happened_at, place)
+  join interaction_archives a on a.interaction_id = f.interaction_id
+  join interactions i on i.id = f.interaction_id
+  join agents g on g.id = a.agent_id
+  left join floorwalker.archive_search s on s.interaction_id = f.interaction_id
 $function$
 ;
 
@@ -3831,6 +4511,10 @@ CREATE TRIGGER count_agent_edit BEFORE UPDATE ON public.agents FOR EACH ROW EXEC
 
 CREATE TRIGGER keep_agent_status BEFORE INSERT OR UPDATE OF status ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.keep_agent_status();
 
+CREATE CONSTRAINT TRIGGER keep_agent_version AFTER UPDATE ON public.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.version <> new.version)) EXECUTE FUNCTION floorwalker.keep_agent_version();
+
+CREATE CONSTRAINT TRIGGER keep_first_version AFTER INSERT ON public.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION floorwalker.keep_agent_version();
+
 CREATE TRIGGER note_applied_version BEFORE INSERT OR UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.note_applied_version();
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
@@ -3851,7 +4535,15 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.deletion_receipts 
 
 CREATE TRIGGER check_fcr_on_archive AFTER INSERT OR UPDATE OF tags ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.update_fcr_on_followup();
 
+CREATE TRIGGER index_archive AFTER INSERT OR UPDATE OF summary, issues, tags ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.index_changed_archive();
+
+CREATE TRIGGER place_archive BEFORE INSERT ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.place_archive();
+
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER index_late_insert AFTER INSERT ON public.interaction_messages REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.index_late_messages();
+
+CREATE TRIGGER index_late_update AFTER UPDATE ON public.interaction_messages REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.index_late_messages();
 
 CREATE TRIGGER keep_control BEFORE UPDATE OF control, controlled_by ON public.interactions FOR EACH ROW WHEN (((old.control IS DISTINCT FROM new.control) OR (old.controlled_by IS DISTINCT FROM new.controlled_by))) EXECUTE FUNCTION floorwalker.keep_control();
 
@@ -3883,13 +4575,19 @@ CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECU
 
 -- Row-level security
 
+alter table floorwalker.archive_search enable row level security;
+
 alter table floorwalker.elections enable row level security;
 
 alter table floorwalker.migrations enable row level security;
 
 alter table floorwalker.retention_progress enable row level security;
 
+alter table floorwalker.search_configurations enable row level security;
+
 alter table agent_tools enable row level security;
+
+alter table agent_versions enable row level security;
 
 alter table agents enable row level security;
 
@@ -3932,6 +4630,8 @@ alter table whispers enable row level security;
 -- Policies
 
 create policy reachable on public.agent_tools for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
+
+create policy reachable on public.agent_versions for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
 
 create policy reachable on public.agents for select to authenticated using (id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
 
@@ -3997,6 +4697,10 @@ grant select on agent_tools to authenticated;
 
 grant delete, insert, select, update on agent_tools to service_role;
 
+grant select on agent_versions to authenticated;
+
+grant select on agent_versions to service_role;
+
 grant select on agents to authenticated;
 
 grant delete, insert, select, update on agents to service_role;
@@ -4029,6 +4733,10 @@ grant execute on function apply_agents(jsonb) to service_role;
 
 grant execute on function apply_retention(integer,bigint) to service_role;
 
+grant execute on function archive_replay(uuid) to authenticated;
+
+grant execute on function begin_archive_export(jsonb,text) to authenticated;
+
 grant execute on function calculate_performance_score(uuid,text) to authenticated;
 
 grant execute on function calculate_performance_score(uuid,text) to service_role;
@@ -4055,11 +4763,15 @@ grant execute on function delete_customer(jsonb) to authenticated;
 
 grant execute on function delete_customer_as_operator(jsonb) to service_role;
 
+grant execute on function edit_agent(uuid,integer,jsonb,text) to authenticated;
+
 grant execute on function elect(text,text,numeric) to service_role;
 
 grant execute on function escalate_requests(numeric) to service_role;
 
 grant execute on function expire_permissions() to service_role;
+
+grant execute on function export_archive(uuid,text) to authenticated;
 
 grant execute on function finish_tool_call(uuid,bigint,text,text,text,jsonb,integer,text) to service_role;
 
@@ -4075,9 +4787,15 @@ grant execute on function floorwalker.admin_business() to authenticated;
 
 grant execute on function floorwalker.admin_business() to service_role;
 
+grant execute on function floorwalker.agent_definition(uuid) to service_role;
+
+grant execute on function floorwalker.agent_for_actor(uuid) to service_role;
+
 grant execute on function floorwalker.apply_policy(businesses,integer) to service_role;
 
 grant execute on function floorwalker.apply_tools(uuid,jsonb) to service_role;
+
+grant execute on function floorwalker.archive_conditions(jsonb) to service_role;
 
 grant execute on function floorwalker.audit(uuid,text,text,text,jsonb) to service_role;
 
@@ -4095,7 +4813,11 @@ grant execute on function floorwalker.check_result(jsonb) to service_role;
 
 grant execute on function floorwalker.check_time_zone() to service_role;
 
+grant execute on function floorwalker.check_tool_changes(uuid,jsonb,boolean) to service_role;
+
 grant execute on function floorwalker.check_whisper(text) to service_role;
+
+grant execute on function floorwalker.comparable_definition(jsonb) to service_role;
 
 grant execute on function floorwalker.count_agent_edit() to service_role;
 
@@ -4113,6 +4835,8 @@ grant execute on function floorwalker.empty_of(uuid,text[]) to service_role;
 
 grant execute on function floorwalker.end_interaction(interactions,text,text) to service_role;
 
+grant execute on function floorwalker.excerpt(uuid,text,text) to service_role;
+
 grant execute on function floorwalker.expire_metrics(uuid,timestamp with time zone,integer) to service_role;
 
 grant execute on function floorwalker.extend_vocabulary(uuid,jsonb) to service_role;
@@ -4123,15 +4847,27 @@ grant execute on function floorwalker.facts_summary(interactions,jsonb) to servi
 
 grant execute on function floorwalker.fail(text,text,jsonb) to service_role;
 
+grant execute on function floorwalker.find_archives(jsonb,timestamp with time zone,uuid,integer,integer) to service_role;
+
 grant execute on function floorwalker.find_business(jsonb) to service_role;
 
 grant execute on function floorwalker.find_person(uuid,text,text,text) to service_role;
+
+grant execute on function floorwalker.index_archive(uuid) to service_role;
+
+grant execute on function floorwalker.index_changed_archive() to service_role;
+
+grant execute on function floorwalker.index_late_messages() to service_role;
 
 grant execute on function floorwalker.interaction_for_actor(uuid) to service_role;
 
 grant execute on function floorwalker.interaction_of_token(uuid,text) to service_role;
 
+grant execute on function floorwalker.is_inline_command(jsonb) to service_role;
+
 grant execute on function floorwalker.keep_agent_status() to service_role;
+
+grant execute on function floorwalker.keep_agent_version() to service_role;
 
 grant execute on function floorwalker.keep_control() to service_role;
 
@@ -4151,9 +4887,15 @@ grant execute on function floorwalker.lock_interaction(uuid,bigint) to service_r
 
 grant execute on function floorwalker.metrics_series(uuid) to service_role;
 
+grant execute on function floorwalker.newest_archives(uuid,uuid[],text,timestamp with time zone,timestamp with time zone,timestamp with time zone,uuid,integer) to service_role;
+
 grant execute on function floorwalker.note_applied_version() to service_role;
 
 grant execute on function floorwalker.period_start(text,text) to service_role;
+
+grant execute on function floorwalker.phone_keys(text) to service_role;
+
+grant execute on function floorwalker.place_archive() to service_role;
 
 grant execute on function floorwalker.public_row(interactions) to service_role;
 
@@ -4177,7 +4919,11 @@ grant execute on function floorwalker.refresh_paused() to service_role;
 
 grant execute on function floorwalker.refuse_audit_change() to service_role;
 
+grant execute on function floorwalker.refuse_other_version(agents,integer) to service_role;
+
 grant execute on function floorwalker.refuse_receipt_change() to service_role;
+
+grant execute on function floorwalker.replay(uuid) to service_role;
 
 grant execute on function floorwalker.require_actor() to service_role;
 
@@ -4213,6 +4959,8 @@ grant execute on function floorwalker.store_steps(uuid,jsonb) to service_role;
 
 grant execute on function floorwalker.subject_interactions(uuid,jsonb) to service_role;
 
+grant execute on function floorwalker.text_configuration(text) to service_role;
+
 grant execute on function floorwalker.touch_updated_at() to service_role;
 
 grant execute on function floorwalker.trace(uuid,text,jsonb,jsonb) to service_role;
@@ -4224,6 +4972,8 @@ grant execute on function floorwalker.visible_agents() to authenticated;
 grant execute on function floorwalker.visible_agents() to service_role;
 
 grant execute on function floorwalker.whisper_row(whispers) to service_role;
+
+grant execute on function floorwalker.write_definition(agents,jsonb,jsonb) to service_role;
 
 grant execute on function hand_back(uuid,text) to authenticated;
 
@@ -4271,11 +5021,15 @@ grant execute on function resume_interaction(uuid,text) to service_role;
 
 grant execute on function retention_progress() to service_role;
 
+grant execute on function roll_back_agent(uuid,integer,integer) to authenticated;
+
 grant execute on function save_tool_tokens(uuid,text,text,bigint) to service_role;
 
 grant execute on function schema_version() to authenticated;
 
 grant execute on function schema_version() to service_role;
+
+grant execute on function search_archives(jsonb,timestamp with time zone,uuid,integer) to authenticated;
 
 grant execute on function set_disposition(uuid,text,text) to authenticated;
 

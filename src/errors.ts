@@ -114,6 +114,32 @@ export const ERROR_CATALOGUE = {
     title: 'The agent was changed elsewhere since',
     remedy: 'Look at the difference, then apply again or force it.',
   },
+  version_conflict: {
+    status: 409,
+    title: 'It was changed by somebody else since',
+    remedy: '`changed` says what; load it again and repeat your change.',
+  },
+  version_not_found: {
+    status: 404,
+    title: 'There is no such version',
+    remedy: 'Choose one of the versions that are listed.',
+  },
+  tool_change_not_allowed: {
+    status: 403,
+    title: 'Only admins add tools, change what a tool reaches or remove a gate',
+    remedy: 'Ask an admin of the business; `tools` names those it is about.',
+  },
+  inline_command_refused: {
+    status: 403,
+    title: 'Nobody who signs in may write a command for the worker',
+    remedy:
+      'Name a server that the operator defined in TOOL_SERVERS, or have the operator apply the definition.',
+  },
+  search_invalid: {
+    status: 400,
+    title: 'This can not be searched for',
+    remedy: 'Write at least three digits of a phone number, and a word that is not in every conversation.',
+  },
   invalid_time_zone: {
     status: 400,
     title: 'This is not a time zone',

@@ -13,7 +13,9 @@ import { measureRequests } from './metrics.ts';
 import { crossOrigin } from './origins.ts';
 import type { ApiParts } from './parts.ts';
 import { invalidRequest, problemResponse } from './problem.ts';
+import { addAgentEditingRoutes } from './routes/agent-editing.ts';
 import { addAgentRoutes } from './routes/agents.ts';
+import { addArchiveRoutes } from './routes/archives.ts';
 import { addCallbackRoutes } from './routes/callbacks.ts';
 import { addControlRoutes } from './routes/control.ts';
 import { addCustomerRoutes, CUSTOMER_PATHS } from './routes/customers.ts';
@@ -21,6 +23,7 @@ import { addDeletionRoutes } from './routes/deletions.ts';
 import { addFloorRoutes } from './routes/floor.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addInteractionRoutes } from './routes/interactions.ts';
+import { addMeRoutes } from './routes/me.ts';
 import { addPageRoutes } from './routes/pages.ts';
 import { addPermissionRoutes } from './routes/permissions.ts';
 
@@ -120,6 +123,9 @@ export function createApi(parts: ApiParts): Api {
   addAgentRoutes(app, person);
   addDeletionRoutes(app, person);
   addPageRoutes(app, parts);
+  addAgentEditingRoutes(app, person);
+  addArchiveRoutes(app, person);
+  addMeRoutes(app, person);
 
   app.doc31('/openapi.json', API_DOCUMENT);
   return app;

@@ -87,12 +87,19 @@ export function parseAgentDefinition(
       remedy: found.remedy ?? remedyFor(found.path),
     };
   };
-  const value: unknown = document.toJS();
+  const checked = checkAgentDefinition(document.toJS());
+  return checked.ok ? checked : { ok: false, problems: checked.problems.map(locate) };
+}
+
+/** All that makes a definition usable, wherever it comes from: a file, or the console's form. */
+export function checkAgentDefinition(
+  value: unknown,
+): { ok: true; agent: AgentDefinition } | { ok: false; problems: FieldProblem[] } {
   const parsed = agentSchema.safeParse(value, { reportInput: true });
   const problems = parsed.success
     ? checkAgent(parsed.data)
     : [...parsed.error.issues.flatMap(describeIssue), ...checkTexts(value)];
-  if (!parsed.success || problems.length > 0) return { ok: false, problems: problems.map(locate) };
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
   return { ok: true, agent: parsed.data };
 }
 

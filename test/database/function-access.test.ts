@@ -1,5 +1,6 @@
 import type { SupabaseClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { completeInteraction } from '../../src/database/interactions.ts';
 import { type Floor, gatedCall, setupFloor, startInteraction } from './floor.ts';
 
 const NOWHERE = '00000000-0000-4000-8000-000000000000';
@@ -102,6 +103,12 @@ describe('every function', () => {
     'whisper',
     'monitor_interaction',
     'complete_callback',
+    'search_archives',
+    'archive_replay',
+    'export_archive',
+    'begin_archive_export',
+    'edit_agent',
+    'roll_back_agent',
   ];
 
   it('is in these tests', async () => {
@@ -238,6 +245,40 @@ describe('functions of people', () => {
     else expect(error).toBeNull();
   });
 
+  it.each(ROLES)('those about the history as %s', async (role) => {
+    const { id, key } = await startInteraction(floor.db.service, floor.agent);
+    await completeInteraction(floor.db.service, { ...key, status: 'completed', endReason: 'x' });
+    const found = await clients[role].rpc('search_archives', { p_filter: {}, p_limit: 500 });
+    const replay = await clients[role].rpc('archive_replay', { p_interaction_id: id });
+    const one = await clients[role].rpc('export_archive', { p_interaction_id: id, p_format: 'json' });
+    const all = await clients[role].rpc('begin_archive_export', { p_filter: {}, p_format: 'csv' });
+    if (REACHING.includes(role)) {
+      expect(JSON.stringify(found.data)).toContain(id);
+      for (const { error } of [replay, one, all]) expect(error).toBeNull();
+    } else if (PEOPLE.includes(role)) {
+      expect(JSON.stringify(found.data)).not.toContain(id);
+      for (const { error } of [replay, one]) expect(error?.message).toBe('interaction_not_found');
+    } else {
+      for (const { error } of [found, replay, one, all]) expect(error?.code).toBe(REFUSED);
+    }
+  });
+
+  it.each(ROLES)('edit_agent and roll_back_agent as %s', async (role) => {
+    const [row] = await floor.db.sql<{ version: number; definition: object }[]>`
+      select a.version, floorwalker.agent_definition(a.id) as definition from agents a where id = ${floor.agent.id}`;
+    const edit = await clients[role].rpc('edit_agent', {
+      p_agent_id: floor.agent.id,
+      p_version: row?.version,
+      p_definition: { ...row?.definition, greeting: `Hello from ${role}` },
+    });
+    const back = await clients[role].rpc('roll_back_agent', { p_agent_id: floor.agent.id, p_version: 1 });
+    for (const { error } of [edit, back]) {
+      if (REACHING.includes(role)) expect(error).toBeNull();
+      else if (PEOPLE.includes(role)) expect(error?.message).toBe('agent_not_found');
+      else expect(error?.code).toBe(REFUSED);
+    }
+  });
+
   it('take the actor from the token, whatever a caller says', async () => {
     const { error } = await floor.colleague.client.rpc('touch_presence', { p_user_id: floor.supervisor.id });
     expect(error).not.toBeNull();
@@ -246,8 +287,16 @@ describe('functions of people', () => {
   it('are closed to an account that belongs to no business', async () => {
     const person = await floor.db.createUser({ businessId: floor.business.id });
     await floor.db.sql`update users set deleted_at = now() where id = ${person.id}`;
-    for (const name of ['touch_presence', 'performance', 'leaderboard']) {
-      const { error } = await person.client.rpc(name, {});
+    const calls = {
+      touch_presence: {},
+      performance: {},
+      leaderboard: {},
+      search_archives: { p_filter: {} },
+      begin_archive_export: { p_filter: {}, p_format: 'csv' },
+      roll_back_agent: { p_agent_id: floor.agent.id, p_version: 1 },
+    };
+    for (const [name, args] of Object.entries(calls)) {
+      const { error } = await person.client.rpc(name, args);
       expect(error?.message, name).toBe('not_allowed');
     }
   });

@@ -16,6 +16,7 @@ const TABLES = {
   audit_events: ['admin'],
   agents: ['admin', 'supervisor', 'cover'],
   agent_tools: ['admin', 'supervisor', 'cover'],
+  agent_versions: ['admin', 'supervisor', 'cover'],
   interactions: ['admin', 'supervisor', 'cover'],
   interaction_messages: ['admin', 'supervisor', 'cover'],
   interaction_steps: ['admin', 'supervisor', 'cover'],
@@ -107,8 +108,8 @@ beforeAll(async () => {
       ? await db.sql`select id from ${db.sql(table)} where business_id = ${business.id} limit 1`
       : table === 'agents'
         ? [{ id: agent.id }]
-        : table === 'agent_tools'
-          ? await db.sql`select id from agent_tools where agent_id = ${agent.id}`
+        : table === 'agent_tools' || table === 'agent_versions'
+          ? await db.sql`select id from ${db.sql(table)} where agent_id = ${agent.id} limit 1`
           : await db.sql`select id from ${db.sql(table)} where interaction_id = ${column} limit 1`;
     return String(rows[0]?.id);
   };
@@ -215,6 +216,7 @@ describe('writing', () => {
     audit_events: { action: 'x.y' },
     agents: { system_prompt: 'x' },
     agent_tools: { requires_permission: false },
+    agent_versions: { note: 'x' },
     interactions: { status: 'failed' },
     interaction_messages: { content: 'x' },
     interaction_steps: { name: 'x' },

@@ -121,22 +121,27 @@ export function createFixtures(deps: {
     const supervisorId =
       given.supervisorId ??
       (await createUser({ businessId: given.businessId, supervisorType: agentType })).id;
-    const [row] = await sql<{ id: string }[]>`
-      insert into agents (business_id, supervisor_id, cover_id, name, slug, agent_type, system_prompt, greeting,
-        language, model_settings, voice_settings, public, max_concurrent_interactions)
-      values (${given.businessId}, ${supervisorId}, ${given.coverId ?? null}, ${name}, ${slug}, ${agentType},
-        ${given.systemPrompt ?? 'You help the customers of a small shop.'},
-        ${given.greeting === undefined ? 'Hello, how can I help?' : given.greeting}, ${given.language ?? 'en'},
-        ${sql.json(given.modelSettings ?? { llm_model: 'gpt-4.1-mini' })},
-        ${sql.json(given.voiceSettings ?? {})}, ${given.isPublic ?? true},
-        ${given.maxConcurrentInteractions ?? 100})
-      returning id`;
-    if (!row) throw new Error('no agent was made');
-    for (const tool of given.tools ?? []) {
-      await sql`
-        insert into agent_tools (agent_id, tool_name, tool_config, requires_permission)
-        values (${row.id}, ${tool.toolName}, ${sql.json(tool.toolConfig ?? {})}, ${tool.requiresPermission ?? false})`;
-    }
+    // Agent and tools in one go, as when a definition is applied: it begins with version 1.
+    const row = await sql.begin(async (tx) => {
+      await tx`select set_config('floorwalker.editing', 'on', true)`;
+      const [made] = await tx<{ id: string }[]>`
+        insert into agents (business_id, supervisor_id, cover_id, name, slug, agent_type, system_prompt, greeting,
+          language, model_settings, voice_settings, public, max_concurrent_interactions)
+        values (${given.businessId}, ${supervisorId}, ${given.coverId ?? null}, ${name}, ${slug}, ${agentType},
+          ${given.systemPrompt ?? 'You help the customers of a small shop.'},
+          ${given.greeting === undefined ? 'Hello, how can I help?' : given.greeting}, ${given.language ?? 'en'},
+          ${sql.json(given.modelSettings ?? { llm_model: 'gpt-4.1-mini' })},
+          ${sql.json(given.voiceSettings ?? {})}, ${given.isPublic ?? true},
+          ${given.maxConcurrentInteractions ?? 100})
+        returning id`;
+      if (!made) throw new Error('no agent was made');
+      for (const tool of given.tools ?? []) {
+        await tx`
+          insert into agent_tools (agent_id, tool_name, tool_config, requires_permission)
+          values (${made.id}, ${tool.toolName}, ${sql.json(tool.toolConfig ?? {})}, ${tool.requiresPermission ?? false})`;
+      }
+      return made;
+    });
     return { id: row.id, businessId: given.businessId, supervisorId, name, slug, agentType };
   };
 

@@ -9,9 +9,11 @@ import {
 } from '../../database/interactions.ts';
 import { FloorwalkerError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { publicAgentSchema } from '../admin-schemas.ts';
 import { addressHasher } from '../client-address.ts';
 import type { Api, ApiEnv } from '../environment.ts';
 import type { ApiParts } from '../parts.ts';
+import { listPublicAgents } from '../reads/public-agents.ts';
 import { hashResumeToken, newResumeToken } from '../resume-token.ts';
 import { channelSchema, idSchema, interactionStatusSchema, phoneNumberSchema, text } from '../schemas.ts';
 import { problems } from './answers.ts';
@@ -116,6 +118,30 @@ const rate = createRoute({
   },
 });
 
+const publicAgents = createRoute({
+  method: 'get',
+  path: '/v1/public/agents',
+  tags: ['Customers'],
+  summary: 'The agents of a business that take conversations from the public',
+  security,
+  request: {
+    query: z.object({
+      business: z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
+        .optional()
+        .openapi({ description: 'Its slug; not needed where one business alone has public agents.' }),
+    }),
+  },
+  responses: {
+    200: {
+      description: 'The agents by name',
+      content: json(z.object({ data: z.array(publicAgentSchema) }).openapi('PublicAgentList')),
+    },
+    ...problems(400, 401, 404, 503),
+  },
+});
+
 function requirePublishableKey(expected: string): MiddlewareHandler<ApiEnv> {
   const key = Buffer.from(expected);
   return async (context, next) => {
@@ -159,7 +185,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
   const keyed = requirePublishableKey(publishableKey);
   const hashAddress = addressHasher(settings.supabase.secretKey);
 
-  for (const route of [create, rejoin, rate]) guard(api, route, keyed);
+  for (const route of [create, rejoin, rate, publicAgents]) guard(api, route, keyed);
 
   api.openapi(create, async (context) => {
     const { agent_id, channel, phone_number } = context.req.valid('json');
@@ -227,5 +253,9 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
       comment: comment ?? null,
     });
     return context.body(null, 204);
+  });
+
+  api.openapi(publicAgents, async (context) => {
+    return context.json({ data: await listPublicAgents(db, context.req.valid('query').business) }, 200);
   });
 }

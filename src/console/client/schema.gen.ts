@@ -226,6 +226,814 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One agent with its prompt, settings and tools */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The agent as it is now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AgentDetail"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change an agent for the interactions that begin from now on
+         * @description A supervisor may change texts, voice and limits of own and covered agents, gate a tool and drop an ungated one. Only admins add tools, change what a tool reaches or remove a gate; nobody writes a command for the worker here.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["EditAgent"];
+                };
+            };
+            responses: {
+                /** @description The agent as it is now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AgentDetail"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The state it was meant for is over */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new version with the content of an old one
+         * @description The same people may do it as may make the edit that it amounts to.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RollBackAgent"];
+                };
+            };
+            responses: {
+                /** @description The agent as it is now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AgentDetail"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The state it was meant for is over */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who changed the agent, when and to what, newest first */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string;
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AgentVersionPage"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/archives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What remains of ended interactions, newest first */
+        get: {
+            parameters: {
+                query?: {
+                    agent_id?: string;
+                    cursor?: string;
+                    /** @description Started at or after. */
+                    from?: string;
+                    /** @description The tag of an issue. */
+                    issue?: string;
+                    issue_status?: "resolved" | "unresolved";
+                    kind?: "live" | "rehearsal";
+                    limit?: number;
+                    /** @description Any piece of the number with at least three digits. */
+                    phone?: string;
+                    sentiment?: "good" | "neutral" | "critical";
+                    /** @description A topic, or the tag of an issue. */
+                    tag?: string;
+                    /** @description Words of summary, issues or transcript; "a phrase", `or` and -not as in web searches. Words are matched by their stem in the language of the agent. */
+                    text?: string;
+                    /** @description Started before. */
+                    to?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ArchivePage"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/archives/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One ended interaction: archive, transcript, trace, tool calls and decisions; the id is the interaction’s */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description All that remains */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Replay"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/archives/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One ended interaction to take away; written to the audit log */
+        get: {
+            parameters: {
+                query?: {
+                    format?: "json" | "markdown";
+                };
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The same as the archive, or a text for people */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Replay"];
+                        "text/markdown": components["schemas"]["ReplayMarkdown"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/archives/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that a search finds, as CSV; written to the audit log */
+        get: {
+            parameters: {
+                query?: {
+                    agent_id?: string;
+                    /** @description Started at or after. */
+                    from?: string;
+                    /** @description The tag of an issue. */
+                    issue?: string;
+                    issue_status?: "resolved" | "unresolved";
+                    kind?: "live" | "rehearsal";
+                    /** @description Any piece of the number with at least three digits. */
+                    phone?: string;
+                    sentiment?: "good" | "neutral" | "critical";
+                    /** @description A topic, or the tag of an issue. */
+                    tag?: string;
+                    /** @description Words of summary, issues or transcript; "a phrase", `or` and -not as in web searches. Words are matched by their stem in the language of the agent. */
+                    text?: string;
+                    /** @description Started before. */
+                    to?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One line an interaction, newest first. A cell that a spreadsheet would run as a formula begins with an apostrophe. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": components["schemas"]["ArchiveCsv"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/callbacks": {
         parameters: {
             query?: never;
@@ -2319,6 +3127,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in, and with which agents */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The person */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Me"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/performance": {
         parameters: {
             query?: never;
@@ -2620,6 +3509,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/public/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The agents of a business that take conversations from the public */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Its slug; not needed where one business alone has public agents. */
+                    business?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The agents by name */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PublicAgentList"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/widget/config.json": {
         parameters: {
             query?: never;
@@ -2692,6 +3665,25 @@ export interface components {
             updated_at: string;
             version: number;
         };
+        AgentDetail: components["schemas"]["Agent"] & {
+            greeting: string | null;
+            /** @description What this person may do beyond changing texts, voice and limits. */
+            may: {
+                assign: boolean;
+                change_tools: boolean;
+                remove_gates: boolean;
+            };
+            model_settings: {
+                [key: string]: unknown;
+            };
+            system_prompt: string;
+            tools: components["schemas"]["AgentTool"][];
+            /** @description What greeting and prompt may name as {{variable}}. */
+            variables: string[];
+            voice_settings: {
+                [key: string]: unknown;
+            };
+        };
         AgentList: {
             data: components["schemas"]["Agent"][];
         };
@@ -2707,6 +3699,65 @@ export interface components {
             avg_handle_time: number | null;
             fcr_percentage: number | null;
             total_interactions: number;
+        };
+        AgentTool: {
+            /** @description Waits for a supervisor’s decision before it runs. */
+            requires_permission: boolean;
+            /** @description How the tool is reached; docs/agents.md. */
+            tool_config: {
+                [key: string]: unknown;
+            };
+            tool_name: string;
+        };
+        AgentVersion: {
+            /**
+             * Format: uuid
+             * @description Null for a command of an operator.
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            changed_by: string | null;
+            changed_by_name: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            created_at: string;
+            definition: {
+                /**
+                 * Format: uuid
+                 * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+                 */
+                cover_id: string | null;
+                greeting: string | null;
+                language: string;
+                max_concurrent_interactions: number;
+                model_settings: {
+                    [key: string]: unknown;
+                };
+                name: string;
+                public: boolean;
+                /**
+                 * Format: uuid
+                 * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+                 */
+                supervisor_id: string;
+                system_prompt: string;
+                tools: components["schemas"]["AgentTool"][];
+                voice_settings: {
+                    [key: string]: unknown;
+                };
+            } & {
+                [key: string]: unknown;
+            };
+            note: string | null;
+            restored_version: number | null;
+            /** @enum {string} */
+            source: "first" | "apply" | "console" | "rollback" | "assignment" | "other";
+            version: number;
+        };
+        AgentVersionPage: {
+            data: components["schemas"]["AgentVersion"][];
+            next_cursor: string | null;
         };
         Archive: {
             /**
@@ -2727,6 +3778,11 @@ export interface components {
             /** @description {topics, sentiment, issues: [{tag, status}]} */
             tags?: unknown;
         } | null;
+        ArchiveCsv: string;
+        ArchivePage: {
+            data: components["schemas"]["FoundArchive"][];
+            next_cursor: string | null;
+        };
         Callback: {
             /**
              * Format: uuid
@@ -2862,6 +3918,32 @@ export interface components {
              */
             interaction_id: string;
         };
+        EditAgent: {
+            greeting: string | null;
+            language: string;
+            max_concurrent_interactions: number;
+            model_settings: {
+                [key: string]: unknown;
+            };
+            name: string;
+            /** @description Why, for the history. */
+            note?: string;
+            public: boolean;
+            system_prompt: string;
+            tools: {
+                requires_permission: boolean;
+                tool_config: {
+                    [key: string]: unknown;
+                };
+                tool_name: string;
+            }[];
+            /** @description The version that was edited. */
+            version: number;
+            /** @description Empty for a chat agent. */
+            voice_settings: {
+                [key: string]: unknown;
+            };
+        };
         EndInteraction: {
             reason?: string;
         };
@@ -2876,6 +3958,58 @@ export interface components {
         };
         Floor: {
             data: components["schemas"]["Track"][];
+        };
+        FoundArchive: {
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            agent_id: string;
+            agent_name: string;
+            /** @enum {string} */
+            channel: "chat" | "voice";
+            csat_score: number | null;
+            /** @enum {string|null} */
+            csat_source: "model" | "customer" | "metrics" | null;
+            disposition: string | null;
+            duration_seconds: number | null;
+            end_reason: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            ended_at: string | null;
+            /** @description Where the text was found in the transcript; plain text. */
+            excerpt: {
+                role: string;
+                seq: number;
+                text: string;
+            } | null;
+            fcr_status: boolean;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            interaction_id: string;
+            /** @description A list of {issue, status, priority}. */
+            issues?: unknown;
+            /** @enum {string} */
+            kind: "live" | "rehearsal";
+            phone_number: string | null;
+            /** @enum {string|null} */
+            phone_source: "claimed" | "sip" | "verified" | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            started_at: string;
+            /** @enum {string} */
+            status: "completed" | "failed";
+            summary: string;
+            /** @enum {string} */
+            summary_source: "facts" | "model";
+            /** @description {topics, sentiment, issues: [{tag, status}]} */
+            tags?: unknown;
         };
         HandBack: {
             /** @description What the agent should know; the customer never sees it. */
@@ -3003,6 +4137,40 @@ export interface components {
             supervisor_type: "chat" | "voice";
             username: string | null;
         };
+        Me: {
+            /** @description Those this person supervises, and those they cover. An admin has none. */
+            agents: {
+                covering: boolean;
+                /**
+                 * Format: uuid
+                 * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+                 */
+                id: string;
+                name: string;
+            }[];
+            business: {
+                /**
+                 * Format: uuid
+                 * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+                 */
+                id: string;
+                name: string;
+                slug: string;
+                time_zone: string;
+            };
+            email: string;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            role: "admin" | "supervisor";
+            /** @enum {string|null} */
+            supervisor_type: "chat" | "voice" | null;
+            username: string | null;
+        };
         Message: {
             content: string;
             /**
@@ -3119,6 +4287,22 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        PublicAgent: {
+            /** @enum {string} */
+            agent_type: "chat" | "voice";
+            business_name: string;
+            business_slug: string;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            id: string;
+            language: string;
+            name: string;
+        };
+        PublicAgentList: {
+            data: components["schemas"]["PublicAgent"][];
+        };
         RateInteraction: {
             comment?: string;
             /** @description Proof that the interaction is this customer’s; keep it as a secret. */
@@ -3154,6 +4338,108 @@ export interface components {
         RejoinInteraction: {
             /** @description Proof that the interaction is this customer’s; keep it as a secret. */
             resume_token: string;
+        };
+        Replay: {
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            agent_id: string;
+            agent_name: string;
+            agent_version: number | null;
+            archive: components["schemas"]["ReplayedArchive"];
+            /** @enum {string} */
+            channel: "chat" | "voice";
+            /** @enum {string} */
+            direction: "inbound" | "outbound";
+            disposition: string | null;
+            duration_seconds: number | null;
+            end_reason: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            ended_at: string | null;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            interaction_id: string;
+            /** @enum {string} */
+            kind: "live" | "rehearsal";
+            messages: components["schemas"]["Message"][];
+            phone_number: string | null;
+            /** @enum {string|null} */
+            phone_source: "claimed" | "sip" | "verified" | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            queued_at: string;
+            rating: number | null;
+            rating_comment: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            started_at: string;
+            /** @enum {string} */
+            status: "completed" | "failed";
+            /** @description By the time at which they happened. */
+            steps: components["schemas"]["Step"][];
+            supervisor_notes: string | null;
+            tool_calls: components["schemas"]["ReplayedCall"][];
+        };
+        ReplayedArchive: components["schemas"]["Archive"] & {
+            /** @description Counts of messages, calls, permissions, tokens; sentiment. */
+            facts?: unknown;
+        };
+        ReplayedCall: {
+            arguments?: unknown;
+            call_id: string;
+            duration_ms: number | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            finished_at: string | null;
+            output: string | null;
+            permission: {
+                /**
+                 * Format: uuid
+                 * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+                 */
+                decided_by: string | null;
+                decided_by_name: string | null;
+                edited_arguments?: unknown;
+                note: string | null;
+                /**
+                 * Format: date-time
+                 * @example 2026-03-01T09:30:00.123456+00:00
+                 */
+                responded_at: string | null;
+                status: string;
+            } | null;
+            refusal_reason: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            requested_at: string;
+            requires_permission: boolean;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            started_at: string | null;
+            state: string;
+            tool_name: string;
+        };
+        ReplayMarkdown: string;
+        RollBackAgent: {
+            /** @description The version that was looked at; refused when the agent has changed since. */
+            expected_version?: number;
+            version: number;
         };
         RoomPlace: {
             /** @description The name under which others see this person in the room. */
