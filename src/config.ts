@@ -101,6 +101,7 @@ const FIGURES = {
   modelTimeoutMs: 10_000,
   joinTimeoutMs: 120_000,
   retentionMs: 600_000,
+  databaseOutageMs: 180_000,
 } as const;
 
 export type Figures = { readonly [name in keyof typeof FIGURES]: number };

@@ -50,6 +50,8 @@ async function begin(
   const session = await loadSessionFor(key, ctx.room, ctx.connect(), services);
   // The worker asks its jobs to leave: when the drain time is over, or when it was told to stop at once.
   ctx.addShutdownCallback(() => session.leave('the worker stops'));
+  // The process stays until everything is stored, also when the room is gone and the database away.
+  ctx.addShutdownCallback(async () => void (await session.outcome));
   // The worker is dead: this process would be ended in mid-sentence some seconds later.
   process.once('disconnect', () => void session.leave('the worker died'));
   await session.start();

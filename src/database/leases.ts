@@ -19,13 +19,14 @@ const heldSchema = z.array(z.object({ interaction_id: z.guid(), held: z.boolean(
 /** Renews the leases of a worker; `held: false` means that another generation has taken over. */
 export function heartbeat(
   db: Database,
-  args: { workerId: string; leases: readonly Lease[]; leaseSeconds: number },
+  args: { workerId: string; leases: readonly Lease[]; leaseSeconds: number; timeoutMs?: number },
 ): Promise<z.output<typeof heldSchema>> {
   return callFunction(
     db,
     'heartbeat',
     { p_worker_id: args.workerId, p_leases: toJson(args.leases), p_lease_seconds: args.leaseSeconds },
     heldSchema,
+    args.timeoutMs,
   );
 }
 
@@ -81,8 +82,13 @@ const polledSessionSchema = z.object({
 export type PolledSession = z.output<typeof polledSessionSchema>;
 
 /** News of all sessions of a process in one query; permissions that are due are timed out first. */
-export function pollSessions(db: Database, leases: readonly Lease[]): Promise<PolledSession[]> {
-  return callFunction(db, 'poll_sessions', { p_leases: toJson(leases) }, z.array(polledSessionSchema));
+export function pollSessions(
+  db: Database,
+  leases: readonly Lease[],
+  options: { timeoutMs?: number } = {},
+): Promise<PolledSession[]> {
+  const parameters = { p_leases: toJson(leases) };
+  return callFunction(db, 'poll_sessions', parameters, z.array(polledSessionSchema), options.timeoutMs);
 }
 
 const claimableSchema = z.object({

@@ -62,6 +62,7 @@ export function databaseError(error: PostgrestError, status: number, what: strin
 /**
  * Calls a database function and checks its answer.
  *
+ * @param timeoutMs after which an answer is not waited for any more.
  * @throws FloorwalkerError the code that the function raised; `database_unavailable` when it could not be
  * reached in time (it may or may not have run: all functions may be called again); `not_allowed`;
  * `database_error` for anything that should not happen.
@@ -71,12 +72,13 @@ export async function callFunction<Schema extends z.ZodType>(
   name: string,
   args: Record<string, unknown>,
   schema: Schema,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<z.output<Schema>> {
   const parameters = storable(args) as Record<string, unknown>;
   for (let attempt = 1; ; attempt += 1) {
     const { data, error, status } = await db
       .rpc(name, parameters)
-      .abortSignal(AbortSignal.timeout(TIMEOUT_MS));
+      .abortSignal(AbortSignal.timeout(timeoutMs));
     if (!error) {
       const parsed = schema.safeParse(data);
       if (parsed.success) return parsed.data;

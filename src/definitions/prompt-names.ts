@@ -38,6 +38,7 @@ export const PROMPT_VARIABLES = {
   takeover_resume_apology: [],
   unavailable_apology: [],
   goodbye: ['business_name'],
+  outage_goodbye: ['business_name'],
   message_too_long: ['limit'],
   message_unreadable: [],
 } as const satisfies Record<string, readonly string[]>;

@@ -30,6 +30,8 @@ export class Dispatcher {
   /** When an interaction's generation was last dispatched or first seen; the key changes with each claim. */
   readonly #triedAt = new Map<string, number>();
   #cancel: (() => void) | undefined;
+  #unanswered = false;
+  #holdersRenewUntil = 0;
   #stopped = true;
   #working: Promise<void> = Promise.resolve();
 
@@ -65,12 +67,26 @@ export class Dispatcher {
     try {
       const waiting = await claimableInteractions(db);
       this.#forget(waiting);
+      this.#noteAnswer();
       for (const interaction of waiting) {
+        if (this.#mayBeRenewed(interaction)) continue;
         if (this.#deps.hasPlace(interaction.agent_type)) await this.#dispatch(interaction);
       }
     } catch (err) {
+      this.#unanswered = true;
       log.warn({ err }, 'waiting interactions could not be looked for');
     }
+  }
+
+  #noteAnswer(): void {
+    if (!this.#unanswered) return;
+    this.#unanswered = false;
+    this.#holdersRenewUntil = this.#deps.clock.now() + this.#deps.config.figures.leaseMs;
+  }
+
+  /** While the database was away no lease could be renewed. Those who held one come first when it is back. */
+  #mayBeRenewed({ generation }: ClaimableInteraction): boolean {
+    return generation > 0 && this.#deps.clock.now() < this.#holdersRenewUntil;
   }
 
   async #dispatch(interaction: ClaimableInteraction): Promise<void> {

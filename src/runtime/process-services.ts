@@ -33,6 +33,8 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
   const prompts = loadPromptLibrary(PROMPTS_DIRECTORY);
   const deviceScorer = await createDeviceScorer();
   const { leaseMs, heartbeatMs, pollMs } = config.figures;
+  // An answer later than that is as good as none: a lease could have run out, and the database may be back.
+  const timeoutMs = Math.min(4_000, leaseMs / 2);
   let vad: Promise<VAD> | undefined;
   return {
     config,
@@ -51,11 +53,11 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
       },
     }),
     leases: new LeaseKeeper<SessionNews>({
-      poll: (leases) => pollSessions(db, leases),
+      poll: (leases) => pollSessions(db, leases, { timeoutMs }),
       // Leases of a process were all claimed by the one worker that started it.
       heartbeat: async (leases) => {
         const workerId = leases[0]?.workerId ?? '';
-        return heartbeat(db, { workerId, leases, leaseSeconds: leaseMs / 1000 });
+        return heartbeat(db, { workerId, leases, leaseSeconds: leaseMs / 1000, timeoutMs });
       },
       heartbeatMs,
       pollMs,

@@ -3,7 +3,7 @@ import type { PromptBook } from '../definitions/prompts.ts';
 import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Claim } from './claim.ts';
-import { delay, within } from './clock.ts';
+import { delay } from './clock.ts';
 import type { Conversation } from './conversation.ts';
 import type { ArchiveFacts, SessionServices } from './services.ts';
 import { summarise, transcriptText } from './wrap-up.ts';
@@ -29,30 +29,25 @@ export interface FinishDeps {
   closeRoom(): Promise<void>;
 }
 
-/** The transcript and the trace get this long to reach the database before the archive is made without them. */
-const FLUSH_MS = 30_000;
-const ARCHIVE_RETRY_MS = [200, 500, 1_000, 2_000, 5_000];
-const ARCHIVE_ATTEMPTS = 30;
+const ARCHIVE_RETRY_MS = [200, 500, 1_000, 2_000];
 
 /**
  * The order in which an interaction ends: what is known is stored, the archive with its facts is made,
  * and only then the room is closed and the model asked for a summary, both of which may fail.
+ *
+ * While the database is away this waits for it, however long that takes: the session keeps its lease as soon as it
+ * can be renewed, and what was said is nowhere else. If the process ends before, whoever claims the interaction next
+ * archives it from what was stored.
  */
 export async function finishInteraction(deps: FinishDeps): Promise<void> {
-  const { services, log } = deps;
-  const flushed = await within(
-    services.clock,
-    FLUSH_MS,
-    services.outbox.flushed().then(() => true),
-  );
-  if (!flushed) log.warn({ waiting: services.outbox.depth }, 'records are still waiting for the database');
+  await deps.services.outbox.flushed();
   const archive = await archiveFacts(deps);
   const worthASummary = archive && !archive.already && deps.conversation.turns().length > 0;
   await Promise.all([deps.closeRoom(), worthASummary ? fileSummary(deps, archive) : undefined]);
 }
 
 async function archiveFacts({ claim, services, ended, log }: FinishDeps): Promise<ArchiveFacts | undefined> {
-  for (let attempt = 1; attempt <= ARCHIVE_ATTEMPTS; attempt += 1) {
+  for (let attempt = 0; ; attempt += 1) {
     try {
       return await services.interactions.complete(claim, ended.status, ended.reason);
     } catch (err) {
@@ -60,16 +55,10 @@ async function archiveFacts({ claim, services, ended, log }: FinishDeps): Promis
         log.error({ err }, 'the interaction could not be archived');
         return undefined;
       }
-      log.warn({ err, attempt }, 'the archive waits for the database');
-      await delay(
-        services.clock,
-        ARCHIVE_RETRY_MS[Math.min(attempt - 1, ARCHIVE_RETRY_MS.length - 1)] ?? 5_000,
-      );
+      if (attempt === 0) log.warn({ err }, 'the archive waits for the database');
+      await delay(services.clock, ARCHIVE_RETRY_MS[attempt] ?? 2_000);
     }
   }
-  // The lease runs out and whoever claims the interaction next archives it from the stored transcript.
-  log.error('the database stayed away; the archive is left to the next worker');
-  return undefined;
 }
 
 async function fileSummary(deps: FinishDeps, archive: ArchiveFacts): Promise<void> {

@@ -9,6 +9,7 @@ import { Conversation } from './conversation.ts';
 import { type Ended, finishInteraction, type SessionOutcome } from './finish.ts';
 import { leaveRoom } from './hang-up.ts';
 import { createMedia, type Media } from './media.ts';
+import { Outage } from './outage.ts';
 import { Recorder, traceError } from './recorder.ts';
 import type { SessionNews, SessionServices } from './services.ts';
 import { assembleParts, endForAbsence, type SessionLife, type SessionParts } from './session-parts.ts';
@@ -17,6 +18,8 @@ import { traceUsage } from './usage-trace.ts';
 /** How long an utterance may still be going on before an interaction ends all the same. */
 const LAST_WORDS_MS = 15_000;
 const RUNNING_TOOLS_MS = 5_000;
+/** How long after the last words the line is closed, even if the archive has to wait for the database. */
+const LINE_CLOSES_MS = 6_000;
 
 /**
  * One interaction from its claim to its archive. An object, not a process: it keeps nothing in modules and
@@ -37,11 +40,13 @@ export class InteractionSession {
   readonly #conversation = new Conversation();
   readonly #recorder: Recorder;
   readonly #life: SessionLife;
+  readonly #outage: Outage;
   #media: Media | undefined;
   /** There from the moment at which the media are. */
   #parts: SessionParts | undefined;
   #releaseLease: () => void = () => {};
   #resolve!: (outcome: SessionOutcome) => void;
+  #closing: Promise<void> | undefined;
   #leaving = false;
   #started = false;
 
@@ -56,6 +61,12 @@ export class InteractionSession {
       conversation: this.#conversation,
       outbox: services.outbox,
       clock: services.clock,
+    });
+    this.#outage = new Outage({
+      limitMs: services.config.figures.databaseOutageMs,
+      recorder: this.#recorder,
+      onTooLong: () => void this.end('failed', 'database_away', this.#goodbye('outage_goodbye')),
+      log: this.#log,
     });
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -80,6 +91,8 @@ export class InteractionSession {
     this.#releaseLease = this.#services.leases.keep(claim, {
       onPolled: (news) => this.#onNews(news),
       onLost: () => void this.leave('another worker holds the interaction'),
+      onUnreachable: (forMs) => this.#outage.unreachable(forMs),
+      onReached: (afterMs) => this.#outage.reached(afterMs),
     });
     try {
       const media = await createMedia(claim, this.#room, this.#services);
@@ -119,6 +132,8 @@ export class InteractionSession {
     parts.replies.conclude();
     if (parts.presence.present && this.#room.isConnected) await this.#sayLastWords(parts, lastWords);
     else parts.replies.hush();
+    // Whatever waits for the database: nobody is kept on the line for that.
+    const cancel = this.#services.clock.after(LINE_CLOSES_MS, () => void this.#closeRoom(true));
     await this.#stopTalking(parts, reason).catch((err: unknown) =>
       this.#log.error({ err }, 'the end was not orderly'),
     );
@@ -134,6 +149,7 @@ export class InteractionSession {
         closeRoom: () => this.#closeRoom(true),
       });
     } finally {
+      cancel();
       this.#releaseLease();
       await parts.tools.closeServers();
       this.#log.info({ status, reason }, 'interaction ended');
@@ -202,12 +218,15 @@ export class InteractionSession {
     if (news.status === 'completed' || news.status === 'failed') {
       void this.leave('the interaction was ended elsewhere');
     } else if (news.end_requested_reason !== null) {
-      const values = { business_name: this.#claim.business.name };
-      const goodbye = this.#prompts.render('goodbye', values, { channel: this.#claim.channel });
-      void this.end('completed', news.end_requested_reason, goodbye);
+      void this.end('completed', news.end_requested_reason, this.#goodbye('goodbye'));
     } else {
       parts.replies.nudge();
     }
+  }
+
+  #goodbye(name: 'goodbye' | 'outage_goodbye'): string {
+    const { business, channel } = this.#claim;
+    return this.#prompts.render(name, { business_name: business.name }, { channel });
   }
 
   readonly #onData = (
@@ -237,7 +256,12 @@ export class InteractionSession {
     parts.replies.close();
   }
 
-  async #closeRoom(deleteIt: boolean): Promise<void> {
+  #closeRoom(deleteIt: boolean): Promise<void> {
+    this.#closing ??= this.#leaveRoom(deleteIt);
+    return this.#closing;
+  }
+
+  async #leaveRoom(deleteIt: boolean): Promise<void> {
     this.#room.off(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.off(RoomEvent.DataReceived, this.#onData);
     const { clock, rooms } = this.#services;

@@ -24,10 +24,18 @@ export interface LeaseKeeperDeps<Polled extends PolledSession> {
   readonly log: Log;
 }
 
+export interface LeaseHandlers<Polled> {
+  onPolled(row: Polled): void;
+  onLost(): void;
+  /** The database gives no answer, for so long by now; told again with each attempt. */
+  onUnreachable?(forMs: number): void;
+  /** It answers again, and the lease is renewed. */
+  onReached?(afterMs: number): void;
+}
+
 interface Held<Polled> {
   readonly key: LeaseKey;
-  readonly onPolled: (row: Polled) => void;
-  readonly onLost: () => void;
+  readonly handlers: LeaseHandlers<Polled>;
   confirmedAt: number;
   lost: boolean;
 }
@@ -42,9 +50,10 @@ export class LeaseKeeper<Polled extends PolledSession> {
   #cancelPoll: (() => void) | undefined;
   #cancelBeat: (() => void) | undefined;
   #polling: Promise<void> | undefined;
+  #beating: Promise<void> | undefined;
   #rungWhilePolling = false;
   #stopped = true;
-  /** Since when the database gives no answer; undefined while it does. */
+  /** Since when the database gives no answer; undefined again when it has renewed the leases. */
   #failingSince: number | undefined;
 
   constructor(deps: LeaseKeeperDeps<Polled>) {
@@ -52,9 +61,9 @@ export class LeaseKeeper<Polled extends PolledSession> {
   }
 
   /** Registers a claimed interaction; the returned function lets go of it. */
-  keep(key: LeaseKey, handlers: { onPolled(row: Polled): void; onLost(): void }): () => void {
+  keep(key: LeaseKey, handlers: LeaseHandlers<Polled>): () => void {
     const confirmedAt = this.#deps.clock.now();
-    this.#held.set(key.interactionId, { key, ...handlers, confirmedAt, lost: false });
+    this.#held.set(key.interactionId, { key, handlers, confirmedAt, lost: false });
     this.#start();
     return () => {
       if (this.#held.get(key.interactionId)?.key === key) this.#held.delete(key.interactionId);
@@ -117,7 +126,9 @@ export class LeaseKeeper<Polled extends PolledSession> {
   }
 
   #poll(): Promise<void> {
-    this.#polling ??= this.#ask(this.#deps.poll, (held, row) => held.onPolled(row)).finally(() => {
+    const asked = (): Promise<unknown> =>
+      this.#ask(this.#deps.poll, (held, row) => held.handlers.onPolled(row));
+    this.#polling ??= asked().then(() => {
       this.#polling = undefined;
       if (this.#rungWhilePolling) {
         this.#rungWhilePolling = false;
@@ -129,32 +140,66 @@ export class LeaseKeeper<Polled extends PolledSession> {
     return this.#polling;
   }
 
-  async #beat(): Promise<void> {
-    const askedAt = this.#deps.clock.now();
-    await this.#ask(this.#deps.heartbeat, (held) => {
-      held.confirmedAt = askedAt;
+  #beat(): Promise<void> {
+    this.#beating ??= this.#renew().finally(() => {
+      this.#beating = undefined;
+      this.#scheduleBeat();
     });
-    this.#scheduleBeat();
+    return this.#beating;
   }
 
+  async #renew(): Promise<void> {
+    const askedAt = this.#deps.clock.now();
+    const answered = await this.#ask(this.#deps.heartbeat, (held) => {
+      held.confirmedAt = askedAt;
+    });
+    if (!answered || this.#failingSince === undefined) return;
+    const afterMs = this.#deps.clock.now() - this.#failingSince;
+    this.#failingSince = undefined;
+    this.#deps.log.info({ afterMs }, 'the database answers again; the leases are renewed');
+    this.#tell((handlers) => handlers.onReached?.(afterMs));
+  }
+
+  /** @returns whether there was an answer. */
   async #ask<Row extends PolledSession>(
     query: (leases: LeaseKey[]) => Promise<Row[]>,
     deliver: (held: Held<Polled>, row: Row) => void,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const keys = [...this.#held.values()].map((held) => held.key);
-    if (keys.length === 0) return;
+    if (keys.length === 0) return true;
     const askedAt = this.#deps.clock.now();
     let rows: Row[];
     try {
       rows = await query(keys);
-      this.#failingSince = undefined;
     } catch (err) {
-      if (this.#failingSince === undefined)
-        this.#deps.log.warn({ err, sessions: keys.length }, 'the database can not be asked for news');
-      this.#failingSince ??= askedAt;
-      return;
+      this.#failed(askedAt, err, keys.length);
+      return false;
     }
     for (const row of rows) this.#deliver(row, deliver);
+    // Leases ran out meanwhile; until they are renewed they hold only because nobody could claim them either.
+    if (this.#failingSince !== undefined && query !== this.#deps.heartbeat) void this.#beat();
+    return true;
+  }
+
+  #failed(askedAt: number, err: unknown, sessions: number): void {
+    const now = this.#deps.clock.now();
+    if (this.#failingSince === undefined) {
+      this.#deps.log.warn({ err, sessions }, 'the database can not be asked for news');
+      // A question that took longer than it may was asked before this process was stopped: that was no outage.
+      this.#failingSince = now - askedAt > this.#deps.leaseMs ? now : askedAt;
+    }
+    const forMs = now - this.#failingSince;
+    this.#tell((handlers) => handlers.onUnreachable?.(forMs));
+  }
+
+  #tell(what: (handlers: LeaseHandlers<Polled>) => void): void {
+    for (const { handlers, lost, key } of [...this.#held.values()]) {
+      try {
+        if (!lost) what(handlers);
+      } catch (err) {
+        this.#deps.log.error({ err, interaction: key.interactionId }, 'a session could not take its news');
+      }
+    }
   }
 
   #deliver<Row extends PolledSession>(row: Row, deliver: (held: Held<Polled>, row: Row) => void): void {
@@ -166,7 +211,7 @@ export class LeaseKeeper<Polled extends PolledSession> {
         deliver(held, row);
       } else {
         held.lost = true;
-        held.onLost();
+        held.handlers.onLost();
       }
     } catch (err) {
       this.#deps.log.error({ err, interaction: row.interaction_id }, 'a session could not take its news');

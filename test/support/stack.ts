@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly figures?: Partial<Figures>;
   readonly env?: Record<string, string>;
   readonly maxInteractions?: number;
+  /** Puts something between the database and those who use it; gives the address to use instead. */
+  readonly through?: (supabaseUrl: string) => Promise<string>;
 }
 
 const createdSchema = z.object({
@@ -66,7 +68,8 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
     tagVocabulary: { topics: ['orders', 'billing'], issues: ['refund_request', 'late_delivery'] },
   });
   const supervisor = await database.createUser({ businessId: business.id, name: 'Sam Supervisor' });
-  const env = environment(database, livekit, options);
+  const supabaseUrl = (await options.through?.(database.supabaseUrl)) ?? database.supabaseUrl;
+  const env = { ...environment(database, livekit, options), SUPABASE_URL: supabaseUrl };
   const config = loadConfig({ ...env, PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1' });
   const api: RunningApi = await runApi(config, createLog({ level: 'silent' }));
   const apiUrl = `http://127.0.0.1:${api.port}`;
