@@ -14,6 +14,30 @@ create table floorwalker.archive_search (
   constraint archive_search_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interaction_archives(interaction_id) ON DELETE CASCADE
 );
 
+create unlogged table floorwalker.change_log (
+  only_row boolean not null default true,
+  epoch text not null default substr((gen_random_uuid())::text, 1, 8),
+  horizon pg_snapshot not null default pg_current_snapshot(),
+  mark pg_snapshot not null default pg_current_snapshot(),
+  marked_at timestamp with time zone not null default clock_timestamp(),
+  constraint change_log_pkey PRIMARY KEY (only_row),
+  constraint change_log_only_row_check CHECK (only_row)
+);
+
+create unlogged table floorwalker.changes (
+  xid xid8 not null default pg_current_xact_id(),
+  id bigint not null,
+  kind text not null,
+  interaction_id uuid,
+  agent_id uuid,
+  subject text,
+  payload jsonb,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint changes_pkey PRIMARY KEY (xid, id),
+  constraint changes_check CHECK (((subject IS NULL) <> (payload IS NULL))),
+  constraint changes_kind_check CHECK ((kind = ANY (ARRAY['metrics'::text, 'message'::text, 'permission'::text, 'interaction'::text, 'agent'::text, 'tool_call'::text, 'callback'::text, 'person'::text])))
+);
+
 create table floorwalker.elections (
   role text not null,
   holder text not null,
@@ -469,12 +493,8 @@ create table tool_calls (
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
   duration_ms integer,
-  row_name text,
-  policy jsonb,
-  grant_id uuid,
   constraint tool_calls_interaction_id_call_id_key UNIQUE (interaction_id, call_id),
   constraint tool_calls_pkey PRIMARY KEY (id),
-  constraint tool_calls_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES tool_grants(id) ON DELETE SET NULL,
   constraint tool_calls_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
   constraint tool_calls_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES tool_permissions(id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint tool_calls_call_id_check CHECK (((length(call_id) >= 1) AND (length(call_id) <= 200))),
@@ -484,24 +504,6 @@ create table tool_calls (
   constraint tool_calls_refusal_reason_check CHECK ((refusal_reason = ANY (ARRAY['denied'::text, 'timeout'::text, 'withdrawn'::text, 'policy'::text]))),
   constraint tool_calls_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'refused'::text, 'unknown'::text]))),
   constraint tool_calls_tool_name_check CHECK (((length(tool_name) >= 1) AND (length(tool_name) <= 200)))
-);
-
-create table tool_grants (
-  id uuid not null default gen_random_uuid(),
-  interaction_id uuid not null,
-  permission_id uuid not null,
-  tool_name text not null,
-  definition_hash text not null,
-  arguments jsonb not null,
-  argument_range jsonb not null default '{}'::jsonb,
-  granted_by uuid not null,
-  created_at timestamp with time zone not null default clock_timestamp(),
-  constraint tool_grants_permission_id_key UNIQUE (permission_id),
-  constraint tool_grants_pkey PRIMARY KEY (id),
-  constraint tool_grants_granted_by_fkey FOREIGN KEY (granted_by) REFERENCES users(id) ON DELETE RESTRICT,
-  constraint tool_grants_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE CASCADE,
-  constraint tool_grants_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES tool_permissions(id) ON DELETE CASCADE,
-  constraint tool_grants_argument_range_check CHECK ((jsonb_typeof(argument_range) = 'object'::text))
 );
 
 create table tool_permissions (
@@ -524,7 +526,6 @@ create table tool_permissions (
   note text,
   status text not null default 'pending'::text,
   created_at timestamp with time zone not null default clock_timestamp(),
-  scope jsonb,
   constraint tool_permissions_tool_call_id_key UNIQUE (tool_call_id),
   constraint tool_permissions_pkey PRIMARY KEY (id),
   constraint tool_permissions_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES users(id) ON DELETE RESTRICT,
@@ -539,7 +540,6 @@ CASE
 END))),
   constraint tool_permissions_check3 CHECK (((edited_arguments IS NULL) = (edited_hash IS NULL))),
   constraint tool_permissions_check4 CHECK (((edited_arguments IS NULL) OR (status = 'allowed'::text))),
-  constraint tool_permissions_check5 CHECK (((scope IS NULL) OR ((jsonb_typeof(scope) = 'object'::text) AND (status = 'allowed'::text)))),
   constraint tool_permissions_note_check CHECK ((length(note) <= 2000)),
   constraint tool_permissions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'allowed'::text, 'denied'::text, 'timeout'::text, 'withdrawn'::text]))),
   constraint tool_permissions_supervisor_response_check CHECK ((supervisor_response = ANY (ARRAY['allowed'::text, 'denied'::text, 'timeout'::text])))
@@ -665,8 +665,6 @@ CREATE INDEX idx_shop_orders_customer ON public.shop_orders USING btree (busines
 CREATE INDEX idx_shop_refunds_order_id ON public.shop_refunds USING btree (order_id);
 
 CREATE INDEX idx_tool_calls_open ON public.tool_calls USING btree (interaction_id) WHERE (state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text]));
-
-CREATE INDEX idx_tool_grants_interaction_id ON public.tool_grants USING btree (interaction_id);
 
 CREATE INDEX idx_tool_permissions_due ON public.tool_permissions USING btree (expires_at) WHERE (status = 'pending'::text);
 
@@ -945,20 +943,6 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION floorwalker.as_number(p_value jsonb)
- RETURNS numeric
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-  select case
-    when jsonb_typeof(p_value) = 'number' then (p_value #>> '{}')::numeric
-    when jsonb_typeof(p_value) = 'string' and length(p_value #>> '{}') <= 40 and (p_value #>> '{}') ~ '^\s*-?\d+(\.\d+)?\s*$'
-      then (p_value #>> '{}')::numeric
-  end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION floorwalker.audit(p_business_id uuid, p_action text, p_subject_type text, p_subject_id text, p_details jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -1154,37 +1138,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION floorwalker.check_scope(p_scope jsonb, p_arguments jsonb)
- RETURNS void
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-declare
-  item record;
-  fits boolean;
-begin
-  fits := jsonb_typeof(p_scope) = 'object' and p_scope ->> 'kind' = 'interaction'
-    and jsonb_typeof(coalesce(p_scope -> 'arguments', '{}')) = 'object';
-  if fits then
-    for item in select key, value from jsonb_each(coalesce(p_scope -> 'arguments', '{}')) loop
-      fits := fits and (select count(*) = 1 from jsonb_object_keys(item.value)) and coalesce(case
-        when item.value ? 'any' then item.value -> 'any' = 'true'
-        when item.value ? 'one_of' then jsonb_typeof(item.value -> 'one_of') = 'array'
-          and (item.value -> 'one_of') @> jsonb_build_array(coalesce(p_arguments -> item.key, 'null'))
-        when item.value ? 'at_most' then floorwalker.as_number(p_arguments -> item.key)
-          between 0 and floorwalker.as_number(item.value -> 'at_most')
-        end, false);
-    end loop;
-  end if;
-  if not coalesce(fits, false) then
-    perform floorwalker.fail('invalid_decision',
-      'The scope is {"kind": "interaction", "arguments": {name: {"any": true} | {"at_most": number} | {"one_of": [values]}}}, and covers what is approved.');
-  end if;
-end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION floorwalker.check_time_zone()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1273,36 +1226,6 @@ AS $function$
   select (p_definition - 'tools') || coalesce((
     select jsonb_object_agg('tools.' || (t ->> 'tool_name'), t - 'tool_name')
     from jsonb_array_elements(p_definition -> 'tools') t), '{}')
-$function$
-;
-
-CREATE OR REPLACE FUNCTION floorwalker.condition_holds(p_condition jsonb, p_value jsonb)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-declare
-  holds boolean := true;
-  amount numeric := floorwalker.as_number(p_value);
-begin
-  if p_condition ? 'present' then
-    holds := holds and ((p_value is not null and p_value <> 'null') = (p_condition ->> 'present')::boolean);
-  end if;
-  if p_condition ? 'equals' then
-    holds := holds and coalesce(p_value, 'null') = p_condition -> 'equals';
-  end if;
-  if p_condition ? 'one_of' then
-    holds := holds and (p_condition -> 'one_of') @> jsonb_build_array(coalesce(p_value, 'null'));
-  end if;
-  if p_condition ? 'above' then
-    holds := holds and amount > (p_condition ->> 'above')::numeric;
-  end if;
-  if p_condition ? 'at_most' then
-    holds := holds and amount <= (p_condition ->> 'at_most')::numeric;
-  end if;
-  return holds;
-end
 $function$
 ;
 
@@ -1814,23 +1737,6 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION floorwalker.grant_covers(p_grant tool_grants, p_definition_hash text, p_arguments jsonb)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-  select p_grant.definition_hash is not distinct from p_definition_hash and not exists (
-    select from (select jsonb_object_keys(p_grant.arguments) union select jsonb_object_keys(p_arguments)) names (name)
-    where not coalesce(case
-      when p_grant.argument_range -> name ? 'any' then true
-      when p_grant.argument_range -> name ? 'one_of' then (p_grant.argument_range -> name -> 'one_of') @> jsonb_build_array(p_arguments -> name)
-      when p_grant.argument_range -> name ? 'at_most' then floorwalker.as_number(p_arguments -> name)
-        between 0 and (p_grant.argument_range -> name ->> 'at_most')::numeric
-      else coalesce(p_arguments -> name, 'null') = coalesce(p_grant.arguments -> name, 'null') end, false))
-$function$
-;
-
 CREATE OR REPLACE FUNCTION floorwalker.index_archive(p_interaction_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -2107,6 +2013,74 @@ begin
       jsonb_build_object('generation', found_row.generation));
   end if;
   return found_row;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.log_agent()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into floorwalker.changes (kind, agent_id, subject) values ('agent', new.id, new.id::text);
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.log_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into floorwalker.changes (kind, interaction_id, subject) values (tg_argv[0], new.interaction_id, new.id::text);
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.log_interaction()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into floorwalker.changes (kind, interaction_id, agent_id, subject) values ('interaction', new.id, new.agent_id, new.id::text);
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.log_metrics()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into floorwalker.changes (kind, interaction_id, payload)
+  select 'metrics', interaction_id, jsonb_build_object('timestamp', "timestamp", 'sentiment', sentiment,
+    'satisfaction_score', satisfaction_score, 'feed_text', feed_text)
+  from added;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.log_person()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into floorwalker.changes (kind, subject) values ('person', new.id::text);
+  return null;
 end
 $function$
 ;
@@ -2553,73 +2527,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION floorwalker.rule_applies(p_when jsonb, p_effect text, p_mine interactions, p_tool_name text, p_call_id text, p_arguments jsonb)
- RETURNS boolean
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-declare
-  -- What can't be told counts against the call: it meets a rule that asks or forbids, and none that allows.
-  in_doubt boolean := p_effect <> 'allow';
-  item record;
-  total numeric;
-  here timestamp;
-  bounds jsonb;
-begin
-  for item in select key, value from jsonb_each(coalesce(p_when -> 'arguments', '{}')) loop
-    if not coalesce(floorwalker.condition_holds(item.value, p_arguments -> item.key), in_doubt) then
-      return false;
-    end if;
-  end loop;
-  for item in select key, value from jsonb_each(p_when) where key in ('interaction_total', 'day_total') loop
-    total := floorwalker.tool_total(p_mine, p_tool_name, p_call_id, item.value ->> 'argument',
-      p_arguments -> (item.value ->> 'argument'), replace(item.key, '_total', ''), coalesce(item.value ->> 'of', 'customer'));
-    if not coalesce(floorwalker.condition_holds(item.value - 'argument' - 'of', to_jsonb(total)), in_doubt) then
-      return false;
-    end if;
-  end loop;
-  if p_when ? 'customer' and not (p_when -> 'customer') ? (case
-      when p_mine.phone_number is null then 'unknown'
-      when p_mine.phone_source in ('sip', 'verified') then 'verified' else 'claimed' end) then
-    return false;
-  end if;
-  bounds := p_when -> 'time';
-  if bounds is not null then
-    select clock_timestamp() at time zone b.time_zone into here from businesses b where b.id = p_mine.business_id;
-    if bounds ? 'days' and not (bounds -> 'days') ? lower(to_char(here, 'Dy')) then
-      return false;
-    end if;
-    if bounds ? 'from' and not (case when (bounds ->> 'from')::time <= (bounds ->> 'to')::time
-        then here::time >= (bounds ->> 'from')::time and here::time < (bounds ->> 'to')::time
-        else here::time >= (bounds ->> 'from')::time or here::time < (bounds ->> 'to')::time end) then
-      return false;
-    end if;
-  end if;
-  return true;
-end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION floorwalker.rules_of(p_mine interactions, p_row_name text)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-declare
-  rules jsonb;
-begin
-  select t.tool_config -> 'policy' into rules from agent_tools t
-  where t.agent_id = p_mine.agent_id and t.tool_name = p_row_name;
-  if jsonb_path_exists(coalesce(rules, '[]'), '$[*].when.day_total') then
-    perform pg_advisory_xact_lock(hashtextextended(p_mine.business_id || ':' || p_row_name, 6));
-  end if;
-  return rules;
-end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION floorwalker.scores(p_business_id uuid, p_period text)
  RETURNS TABLE(supervisor_id uuid, supervisor_type text, calls bigint, csat numeric, handle_time numeric, fcr numeric, score numeric)
  LANGUAGE plpgsql
@@ -2752,6 +2659,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.snapshot_covers(p_snapshot pg_snapshot, p_older pg_snapshot)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select pg_snapshot_xmax(p_snapshot) >= pg_snapshot_xmax(p_older)
+    and not exists (select from pg_snapshot_xip(p_snapshot) as running (xid) where pg_visible_in_snapshot(running.xid, p_older))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.somebody_present(p_agent_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -2864,61 +2782,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION floorwalker.tool_policy(p_rules jsonb, p_mine interactions, p_tool_name text, p_call_id text, p_arguments jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-declare
-  item record;
-  sums boolean;
-begin
-  if p_rules is null then
-    return null;
-  end if;
-  for item in select value as rule, ordinality - 1 as place from jsonb_array_elements(p_rules) with ordinality loop
-    sums := (item.rule -> 'when') ?| array['interaction_total', 'day_total'];
-    if item.rule ->> 'effect' in ('allow', 'ask', 'forbid') and floorwalker.rule_applies(coalesce(item.rule -> 'when', '{}'),
-        item.rule ->> 'effect', p_mine, p_tool_name, p_call_id, p_arguments) then
-      return jsonb_build_object('effect', item.rule ->> 'effect', 'rule', item.place, 'because', item.rule ->> 'because',
-        'sums', coalesce(sums, false));
-    end if;
-  end loop;
-  return null;
-exception when others then
-  return jsonb_build_object('effect', 'forbid', 'rule', null, 'because', 'The rules of this tool can not be read.', 'sums', false);
-end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION floorwalker.tool_total(p_mine interactions, p_tool_name text, p_call_id text, p_argument text, p_own jsonb, p_over text, p_of text)
- RETURNS numeric
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'public', 'pg_temp'
-AS $function$
-  select case when floorwalker.as_number(p_own) is null or coalesce(bool_or(amount is null), false) then null
-    else coalesce(sum(amount), 0) + floorwalker.as_number(p_own) end
-  from (
-    select floorwalker.as_number(coalesce(p.edited_arguments, c.arguments) -> p_argument) as amount
-    from tool_calls c
-    join interactions i on i.id = c.interaction_id
-    left join tool_permissions p on p.id = c.permission_id
-    where c.tool_name = p_tool_name
-      and not (c.interaction_id = p_mine.id and c.call_id = p_call_id)
-      and c.state in ('requested', 'awaiting_permission', 'running', 'succeeded', 'unknown')
-      and case when p_over = 'interaction' then c.interaction_id = p_mine.id
-        else i.business_id = p_mine.business_id
-          -- Those whom nobody knows count as one: a new chat is no new allowance.
-          and (p_of = 'business' or i.customer_id is not distinct from p_mine.customer_id)
-          and c.requested_at >= (select date_trunc('day', clock_timestamp() at time zone b.time_zone) at time zone b.time_zone
-            from businesses b where b.id = p_mine.business_id)
-        end
-  ) earlier
-$function$
-;
-
 CREATE OR REPLACE FUNCTION floorwalker.touch_updated_at()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2975,11 +2838,21 @@ CREATE OR REPLACE FUNCTION floorwalker.visible_agents()
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
+  select floorwalker.visible_agents_of(auth.uid())
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.visible_agents_of(p_user_id uuid)
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
   select coalesce(array_agg(a.id), '{}')
   from users u
   join agents a on a.business_id = u.business_id
     and (u.role = 'admin' or a.supervisor_id = u.id or a.cover_id = u.id)
-  where u.id = auth.uid() and u.deleted_at is null
+  where u.id = p_user_id and u.deleted_at is null
 $function$
 ;
 
@@ -3016,6 +2889,30 @@ begin
   end if;
   perform set_config('floorwalker.editing', '', true);
   return written;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.append_interim(p_rows jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  told integer;
+begin
+  insert into floorwalker.changes (kind, interaction_id, payload)
+  select 'message', i.id, jsonb_build_object('item_id', r ->> 'item_id', 'role', r ->> 'role', 'content', r ->> 'content')
+  from jsonb_array_elements(p_rows) with ordinality as list (r, place)
+  join interactions i on i.id = (r ->> 'interaction_id')::uuid and i.generation = (r ->> 'generation')::bigint
+    and i.status = 'active'
+  where length(r ->> 'item_id') between 1 and 200 and r ->> 'role' in ('customer', 'agent', 'supervisor')
+    and length(r ->> 'content') <= 10000
+    and not exists (select from interaction_messages m where m.interaction_id = i.id and m.item_id = r ->> 'item_id')
+  order by place;
+  get diagnostics told = row_count;
+  return jsonb_build_object('told', told, 'refused', jsonb_array_length(p_rows) - told);
 end
 $function$
 ;
@@ -3474,7 +3371,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.decide_permission(p_permission_id uuid, p_decision text, p_note text DEFAULT NULL::text, p_arguments jsonb DEFAULT NULL::jsonb, p_arguments_hash text DEFAULT NULL::text, p_scope jsonb DEFAULT NULL::jsonb)
+CREATE OR REPLACE FUNCTION public.decide_permission(p_permission_id uuid, p_decision text, p_note text DEFAULT NULL::text, p_arguments jsonb DEFAULT NULL::jsonb, p_arguments_hash text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3484,8 +3381,6 @@ declare
   permission tool_permissions;
   mine interactions;
   outcome text;
-  effective jsonb;
-  scoped boolean := p_scope is not null and p_scope <> 'null';
   edited boolean := p_decision = 'allowed' and p_arguments is not null and p_arguments <> 'null';
 begin
   if p_decision is null or p_decision not in ('allowed', 'denied') then
@@ -3493,10 +3388,6 @@ begin
   end if;
   if edited and (p_arguments_hash is null or jsonb_typeof(p_arguments) <> 'object') then
     perform floorwalker.fail('invalid_decision', 'Edited arguments are an object and come with their hash.');
-  end if;
-
-  if scoped and p_decision <> 'allowed' then
-    perform floorwalker.fail('invalid_decision', 'Only what is allowed can be allowed for the interaction.');
   end if;
 
   select i.* into mine from tool_permissions p join interactions i on i.id = p.interaction_id where p.id = p_permission_id;
@@ -3520,25 +3411,15 @@ begin
         'responded_at', coalesce(permission.responded_at, permission.expires_at)));
   end if;
 
-  effective := case when edited then p_arguments else permission.arguments end;
-  if scoped then
-    perform floorwalker.check_scope(p_scope, effective);
-  end if;
   update tool_permissions set
     status = p_decision, supervisor_response = p_decision, responded_at = clock_timestamp(), decided_by = auth.uid(),
-    note = left(p_note, 2000), scope = case when scoped then p_scope end,
+    note = left(p_note, 2000),
     edited_arguments = case when edited and p_arguments_hash <> arguments_hash then p_arguments end,
     edited_hash = case when edited and p_arguments_hash <> arguments_hash then p_arguments_hash end
   where id = permission.id returning * into permission;
-  if scoped then
-    insert into tool_grants (interaction_id, permission_id, tool_name, definition_hash, arguments, argument_range, granted_by)
-    select mine.id, permission.id, permission.tool_name, coalesce(c.definition_hash, ''), effective,
-      coalesce(p_scope -> 'arguments', '{}'), auth.uid()
-    from tool_calls c where c.id = permission.tool_call_id;
-  end if;
   perform floorwalker.audit(mine.business_id, 'permission.decided', 'tool_permissions', permission.id::text,
     jsonb_build_object('interaction_id', mine.id, 'tool_name', permission.tool_name, 'decision', p_decision,
-      'arguments_hash', permission.arguments_hash, 'edited_hash', permission.edited_hash, 'scope', permission.scope));
+      'arguments_hash', permission.arguments_hash, 'edited_hash', permission.edited_hash));
   return jsonb_build_object('permission', to_jsonb(permission)
     || jsonb_build_object('decided_by_name', (select name from users where id = permission.decided_by)));
 end
@@ -4023,6 +3904,53 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.read_changes(p_epoch text DEFAULT NULL::text, p_from text DEFAULT NULL::text, p_to text DEFAULT NULL::text, p_after_id bigint DEFAULT 0, p_limit integer DEFAULT 500)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  log floorwalker.change_log;
+  window_start pg_snapshot;
+  window_end pg_snapshot := coalesce(p_to::pg_snapshot, pg_current_snapshot());
+  found_rows jsonb;
+  has_more boolean;
+begin
+  select * into log from floorwalker.change_log;
+  if not found then
+    insert into floorwalker.change_log default values on conflict do nothing;
+    select * into log from floorwalker.change_log;
+  end if;
+  window_start := coalesce(p_from::pg_snapshot, window_end);
+  if coalesce(p_epoch, log.epoch) <> log.epoch or not floorwalker.snapshot_covers(window_start, log.horizon)
+    or pg_snapshot_xmax(window_start) > pg_snapshot_xmax(pg_current_snapshot()) then
+    return jsonb_build_object('epoch', log.epoch, 'intact', false, 'from', window_start::text, 'to', window_end::text,
+      'more', false, 'now', clock_timestamp(), 'changes', '[]'::jsonb);
+  end if;
+
+  select coalesce(jsonb_agg(to_jsonb(page) - 'place' order by page.id) filter (where page.place <= p_limit), '[]'),
+    count(*) > p_limit
+  into found_rows, has_more
+  from (
+    select c.id, c.xid::text as xid, c.kind, c.interaction_id, coalesce(c.agent_id, i.agent_id) as agent_id, c.subject,
+      c.payload, c.created_at, row_number() over (order by c.id) as place
+    from floorwalker.changes c
+    left join interactions i on i.id = c.interaction_id
+    where (c.xid >= pg_snapshot_xmax(window_start)
+        or c.xid = any (array(select running.xid from pg_snapshot_xip(window_start) as running (xid))))
+      and pg_visible_in_snapshot(c.xid, window_end)
+      and c.id > p_after_id
+      and (i.id is null or i.kind = 'live')
+    order by c.id
+    limit p_limit + 1
+  ) page;
+  return jsonb_build_object('epoch', log.epoch, 'intact', true, 'from', window_start::text, 'to', window_end::text,
+    'more', has_more, 'now', clock_timestamp(), 'changes', found_rows);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.reap_unjoined(p_after_seconds numeric, p_present uuid[] DEFAULT '{}'::uuid[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4252,11 +4180,6 @@ declare
   permission tool_permissions;
   gated boolean;
   refused text := p_call ->> 'refused_reason';
-  row_name text := coalesce(p_call ->> 'row_name', p_call ->> 'tool_name');
-  wanted jsonb := coalesce(p_call -> 'arguments', '{}');
-  rules jsonb;
-  said jsonb;
-  granted tool_grants;
 begin
   select * into call from tool_calls where interaction_id = mine.id and call_id = p_call ->> 'call_id';
   if found then
@@ -4268,38 +4191,16 @@ begin
     perform floorwalker.fail('interaction_ended', 'This interaction has ended; no tool starts any more.');
   end if;
 
-  rules := floorwalker.rules_of(mine, row_name);
-  if refused is null then
-    said := floorwalker.tool_policy(rules, mine, p_call ->> 'tool_name', p_call ->> 'call_id', wanted);
-  end if;
-  if said ->> 'effect' = 'forbid' then
-    refused := 'policy';
-  end if;
-  -- The agent's row can close a gate that the session thinks open, never the other way round; a rule that allows opens
-  -- the row's gate, and not one that stands because nobody has seen the tool yet.
-  gated := refused is null and case said ->> 'effect'
-    when 'ask' then true
-    when 'allow' then coalesce((p_call ->> 'must_ask')::boolean, false)
-    else coalesce((p_call ->> 'requires_permission')::boolean, true) or exists (
-      select from agent_tools t where t.agent_id = mine.agent_id and t.tool_name in (row_name, p_call ->> 'tool_name')
-        and t.requires_permission)
-    end;
-  -- What a person allowed for this interaction needs no second question, unless a sum is what asks it.
-  if gated and not coalesce((said ->> 'sums')::boolean, false) then
-    select * into granted from tool_grants g
-    where g.interaction_id = mine.id and g.tool_name = p_call ->> 'tool_name'
-      and floorwalker.grant_covers(g, p_call ->> 'definition_hash', wanted)
-    order by g.created_at limit 1;
-    gated := granted.id is null;
-  end if;
+  -- The agent's row can close a gate that the session thinks open, never the other way round.
+  gated := refused is null and (coalesce((p_call ->> 'requires_permission')::boolean, true) or exists (
+    select from agent_tools t where t.agent_id = mine.agent_id and t.tool_name = p_call ->> 'tool_name' and t.requires_permission));
 
   insert into tool_calls (interaction_id, call_id, tool_name, arguments, arguments_hash, definition_hash,
-    requires_permission, state, refusal_reason, idempotency_key, generation, finished_at, row_name, policy, grant_id)
-  values (mine.id, p_call ->> 'call_id', p_call ->> 'tool_name', wanted,
+    requires_permission, state, refusal_reason, idempotency_key, generation, finished_at)
+  values (mine.id, p_call ->> 'call_id', p_call ->> 'tool_name', coalesce(p_call -> 'arguments', '{}'),
     p_call ->> 'arguments_hash', p_call ->> 'definition_hash', gated,
     case when refused is not null then 'refused' when gated then 'awaiting_permission' else 'requested' end,
-    refused, p_call ->> 'idempotency_key', mine.generation, case when refused is not null then clock_timestamp() end,
-    nullif(row_name, p_call ->> 'tool_name'), said - 'sums', granted.id)
+    refused, p_call ->> 'idempotency_key', mine.generation, case when refused is not null then clock_timestamp() end)
   returning * into call;
 
   if gated then
@@ -4589,7 +4490,6 @@ declare
   call tool_calls;
   permission tool_permissions;
   reason text;
-  said jsonb;
 begin
   select * into mine from interactions where id = p_interaction_id for update;
   select * into call from tool_calls where interaction_id = p_interaction_id and call_id = p_call_id for update;
@@ -4606,15 +4506,6 @@ begin
     when call.requires_permission and permission.status is distinct from 'allowed' then 'not_allowed'
     when p_arguments_hash is distinct from coalesce(permission.edited_hash, call.arguments_hash) then 'hash_mismatch'
   end;
-  -- An approver's edit, and what happened since the request, meet the rules again.
-  if reason is null then
-    said := floorwalker.tool_policy(floorwalker.rules_of(mine, coalesce(call.row_name, call.tool_name)), mine, call.tool_name,
-      call.call_id, coalesce(permission.edited_arguments, call.arguments));
-    if said ->> 'effect' = 'forbid' then
-      update tool_calls set policy = said - 'sums' where id = call.id returning * into call;
-      reason := 'policy';
-    end if;
-  end if;
   if reason is not null then
     return jsonb_build_object('started', false, 'reason', reason, 'call', floorwalker.call_row(call));
   end if;
@@ -4712,6 +4603,30 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.trim_changes(p_keep_seconds numeric DEFAULT 600)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  gone pg_snapshot;
+  removed integer;
+begin
+  insert into floorwalker.change_log default values on conflict do nothing;
+  update floorwalker.change_log set horizon = mark, mark = pg_current_snapshot(), marked_at = clock_timestamp()
+  where marked_at <= clock_timestamp() - make_interval(secs => p_keep_seconds::double precision)
+  returning horizon into gone;
+  if not found then
+    return 0;
+  end if;
+  delete from floorwalker.changes where xid < pg_snapshot_xmax(gone) and pg_visible_in_snapshot(xid, gone);
+  get diagnostics removed = row_count;
+  return removed;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.update_archive(p_interaction_id uuid, p_result jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4744,6 +4659,17 @@ begin
   -- Read again: the trigger may have changed fcr_status.
   return (select to_jsonb(a) from interaction_archives a where a.id = archive.id);
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.visible_agents_of_people(p_user_ids uuid[])
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('user_id', u.id, 'agents', floorwalker.visible_agents_of(u.id))), '[]')
+  from users u where u.id = any (p_user_ids) and u.deleted_at is null
 $function$
 ;
 
@@ -4808,6 +4734,8 @@ CREATE CONSTRAINT TRIGGER keep_agent_version AFTER UPDATE ON public.agents DEFER
 
 CREATE CONSTRAINT TRIGGER keep_first_version AFTER INSERT ON public.agents DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION floorwalker.keep_agent_version();
 
+CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.log_agent();
+
 CREATE TRIGGER note_applied_version BEFORE INSERT OR UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.note_applied_version();
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
@@ -4819,6 +4747,8 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.audit_events FOR E
 CREATE TRIGGER check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON public.businesses FOR EACH ROW EXECUTE FUNCTION floorwalker.check_time_zone();
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.businesses FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.callback_requests FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('callback');
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
@@ -4838,7 +4768,13 @@ CREATE TRIGGER index_late_insert AFTER INSERT ON public.interaction_messages REF
 
 CREATE TRIGGER index_late_update AFTER UPDATE ON public.interaction_messages REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.index_late_messages();
 
+CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.interaction_messages FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('message');
+
 CREATE TRIGGER keep_control BEFORE UPDATE OF control, controlled_by ON public.interactions FOR EACH ROW WHEN (((old.control IS DISTINCT FROM new.control) OR (old.controlled_by IS DISTINCT FROM new.controlled_by))) EXECUTE FUNCTION floorwalker.keep_control();
+
+CREATE TRIGGER log_change AFTER UPDATE ON public.interactions FOR EACH ROW WHEN (((NOT (old.lease_until IS DISTINCT FROM new.lease_until)) OR (old.status <> new.status) OR (old.generation <> new.generation))) EXECUTE FUNCTION floorwalker.log_interaction();
+
+CREATE TRIGGER log_change_insert AFTER INSERT ON public.interactions FOR EACH ROW EXECUTE FUNCTION floorwalker.log_interaction();
 
 CREATE TRIGGER purge_supervision AFTER UPDATE OF purged_at ON public.interactions FOR EACH ROW WHEN (((old.purged_at IS NULL) AND (new.purged_at IS NOT NULL))) EXECUTE FUNCTION floorwalker.purge_supervision();
 
@@ -4848,13 +4784,19 @@ CREATE TRIGGER refresh_agent_status_insert AFTER INSERT ON public.interactions F
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interactions FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
+CREATE TRIGGER log_change AFTER INSERT ON public.realtime_metrics REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.log_metrics();
+
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.shop_orders FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 CREATE TRIGGER refund_is_final BEFORE UPDATE ON public.shop_refunds FOR EACH ROW EXECUTE FUNCTION floorwalker.shop_refund_is_final();
 
 CREATE TRIGGER refund_within_paid BEFORE INSERT ON public.shop_refunds FOR EACH ROW EXECUTE FUNCTION floorwalker.shop_refund_within_paid();
 
+CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.tool_calls FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('tool_call');
+
 CREATE TRIGGER keep_decision BEFORE UPDATE ON public.tool_permissions FOR EACH ROW EXECUTE FUNCTION floorwalker.keep_decision();
+
+CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.tool_permissions FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('permission');
 
 CREATE TRIGGER refresh_paused AFTER UPDATE OF status ON public.tool_permissions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION floorwalker.refresh_paused();
 
@@ -4864,11 +4806,17 @@ CREATE TRIGGER audit_row AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EA
 
 CREATE TRIGGER check_person_change BEFORE UPDATE OF role, supervisor_type, business_id, deleted_at ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.check_person_change();
 
+CREATE TRIGGER log_change AFTER UPDATE OF role, business_id, deleted_at ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.log_person();
+
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 -- Row-level security
 
 alter table floorwalker.archive_search enable row level security;
+
+alter table floorwalker.change_log enable row level security;
+
+alter table floorwalker.changes enable row level security;
 
 alter table floorwalker.elections enable row level security;
 
@@ -4911,8 +4859,6 @@ alter table shop_orders enable row level security;
 alter table shop_refunds enable row level security;
 
 alter table tool_calls enable row level security;
-
-alter table tool_grants enable row level security;
 
 alter table tool_permissions enable row level security;
 
@@ -4972,10 +4918,6 @@ create policy reachable on public.tool_calls for select to authenticated using (
    FROM interactions i
   WHERE (i.id = tool_calls.interaction_id)));
 
-create policy reachable on public.tool_grants for select to authenticated using (EXISTS ( SELECT
-   FROM interactions i
-  WHERE ((i.id = tool_grants.interaction_id) AND (i.agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[])))));
-
 create policy reachable on public.tool_permissions for select to authenticated using (EXISTS ( SELECT
    FROM interactions i
   WHERE (i.id = tool_permissions.interaction_id)));
@@ -5024,6 +4966,8 @@ grant select on deletion_receipts to authenticated;
 
 grant select on deletion_receipts to service_role;
 
+grant execute on function append_interim(jsonb) to service_role;
+
 grant execute on function append_records(jsonb) to service_role;
 
 grant execute on function apply_agent(jsonb,integer,boolean) to service_role;
@@ -5056,7 +5000,7 @@ grant execute on function create_business(jsonb) to service_role;
 
 grant execute on function create_interaction(jsonb) to service_role;
 
-grant execute on function decide_permission(uuid,text,text,jsonb,text,jsonb) to authenticated;
+grant execute on function decide_permission(uuid,text,text,jsonb,text) to authenticated;
 
 grant execute on function delete_customer(jsonb) to authenticated;
 
@@ -5184,6 +5128,16 @@ grant execute on function floorwalker.lock_customer_history(uuid) to service_rol
 
 grant execute on function floorwalker.lock_interaction(uuid,bigint) to service_role;
 
+grant execute on function floorwalker.log_agent() to service_role;
+
+grant execute on function floorwalker.log_change() to service_role;
+
+grant execute on function floorwalker.log_interaction() to service_role;
+
+grant execute on function floorwalker.log_metrics() to service_role;
+
+grant execute on function floorwalker.log_person() to service_role;
+
 grant execute on function floorwalker.metrics_series(uuid) to service_role;
 
 grant execute on function floorwalker.newest_archives(uuid,uuid[],text,timestamp with time zone,timestamp with time zone,timestamp with time zone,uuid,integer) to service_role;
@@ -5250,6 +5204,8 @@ grant execute on function floorwalker.shop_refunded_cents(uuid) to service_role;
 
 grant execute on function floorwalker.snapshot_agent(uuid) to service_role;
 
+grant execute on function floorwalker.snapshot_covers(pg_snapshot,pg_snapshot) to service_role;
+
 grant execute on function floorwalker.somebody_present(uuid) to service_role;
 
 grant execute on function floorwalker.store_messages(uuid,jsonb) to service_role;
@@ -5269,6 +5225,8 @@ grant execute on function floorwalker.update_fcr_on_followup() to service_role;
 grant execute on function floorwalker.visible_agents() to authenticated;
 
 grant execute on function floorwalker.visible_agents() to service_role;
+
+grant execute on function floorwalker.visible_agents_of(uuid) to service_role;
 
 grant execute on function floorwalker.whisper_row(whispers) to service_role;
 
@@ -5295,6 +5253,8 @@ grant execute on function performance(text) to authenticated;
 grant execute on function poll_sessions(jsonb) to service_role;
 
 grant execute on function rate_interaction(uuid,text,integer,text) to service_role;
+
+grant execute on function read_changes(text,text,text,bigint,integer) to service_role;
 
 grant execute on function reap_unjoined(numeric,uuid[]) to service_role;
 
@@ -5350,7 +5310,11 @@ grant execute on function touch_presence() to authenticated;
 
 grant execute on function touch_presences(uuid[]) to service_role;
 
+grant execute on function trim_changes(numeric) to service_role;
+
 grant execute on function update_archive(uuid,jsonb) to service_role;
+
+grant execute on function visible_agents_of_people(uuid[]) to service_role;
 
 grant execute on function whisper(uuid,text) to authenticated;
 
@@ -5399,10 +5363,6 @@ grant select on supervisor_performance to service_role;
 grant select on tool_calls to authenticated;
 
 grant delete, insert, select, update on tool_calls to service_role;
-
-grant select on tool_grants to authenticated;
-
-grant select on tool_grants to service_role;
 
 grant select on tool_permissions to authenticated;
 

@@ -18,7 +18,8 @@ const HEADER = `-- The schema that the migrations add up to. Made by \`node scri
 const SECTIONS: readonly (readonly [title: string, query: string])[] = [
   [
     'Tables',
-    `select format(E'create table %s (\\n%s\\n);', c.oid::regclass, string_agg(line, E',\\n' order by kind, place)) as text
+    `select format(E'create %stable %s (\\n%s\\n);', case c.relpersistence when 'u' then 'unlogged ' else '' end,
+       c.oid::regclass, string_agg(line, E',\\n' order by kind, place)) as text
      from pg_class c
      join lateral (
        select 1 as kind, a.attnum::text as name, a.attnum::int as place, format('  %I %s%s%s', a.attname,

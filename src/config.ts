@@ -95,6 +95,7 @@ const FIGURES = {
   rejoinChatMs: 600_000,
   metricsMs: 5_000,
   pollMs: 500,
+  eventsPollMs: 100,
   fillerMs: 1_500,
   toolTimeoutMs: 30_000,
   drainMs: 600_000,
@@ -279,6 +280,7 @@ function readApi(read: Reader) {
       perAgentPerMinute: count('LIMIT_AGENT_PER_MINUTE', 120),
       perBusinessOpen: count('LIMIT_BUSINESS_OPEN', 200),
       perBusinessMinutesPerDay: count('LIMIT_BUSINESS_MINUTES_PER_DAY', 20_000),
+      streamsPerPerson: count('LIMIT_STREAMS_PER_PERSON', 10),
     },
   };
 }

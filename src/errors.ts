@@ -365,6 +365,16 @@ export const ERROR_CATALOGUE = {
     title: 'The edited arguments do not fit the tool',
     remedy: 'Correct the fields that are listed.',
   },
+  too_many_streams: {
+    status: 429,
+    title: 'One person has more event streams open than allowed',
+    remedy: 'Close other windows of the console; `LIMIT_STREAMS_PER_PERSON` is the limit.',
+  },
+  shutting_down: {
+    status: 503,
+    title: 'This process of the API is about to stop',
+    remedy: 'Try again; another process answers.',
+  },
   rate_limited: {
     status: 429,
     title: 'Too many conversations at once or in a short time',

@@ -20,6 +20,7 @@ import { addCallbackRoutes } from './routes/callbacks.ts';
 import { addControlRoutes } from './routes/control.ts';
 import { addCustomerRoutes, CUSTOMER_PATHS } from './routes/customers.ts';
 import { addDeletionRoutes } from './routes/deletions.ts';
+import { addEventRoutes } from './routes/events.ts';
 import { addFloorRoutes } from './routes/floor.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addInteractionRoutes } from './routes/interactions.ts';
@@ -84,6 +85,8 @@ export function createApi(parts: ApiParts): Api {
       throw new FloorwalkerError('unsupported_media_type');
     }
     await next();
+    // Whoever watches at this process hears at once of what was changed through it.
+    if (context.req.method !== 'GET') parts.events.nudge();
   });
   app.use(
     '/v1/*',
@@ -122,6 +125,7 @@ export function createApi(parts: ApiParts): Api {
   addCallbackRoutes(app, person);
   addAgentRoutes(app, person);
   addDeletionRoutes(app, person);
+  addEventRoutes(app, parts, person);
   addPageRoutes(app, parts);
   addAgentEditingRoutes(app, person);
   addArchiveRoutes(app, person);

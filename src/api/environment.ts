@@ -10,6 +10,7 @@ export interface Person {
   readonly role: 'admin' | 'supervisor';
   readonly name: string;
   readonly db: SupabaseClient;
+  readonly tokenExpiresAtMs: number;
 }
 
 /** What travels with one request. */

@@ -19,7 +19,7 @@ const profileSchema = z.object({
 
 const claimsSchema = z.object({ exp: z.number() });
 
-/** The token's own end, unverified: only ever used to remember a verified answer for a shorter time. */
+/** The token's own end; it is the auth server that verifies the token. */
 function expiryMs(token: string): number {
   try {
     const payload: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
@@ -91,7 +91,7 @@ export class People {
     if (profile.error) throw databaseError(profile.error, profile.status, 'users');
     if (profile.data === null) throw new FloorwalkerError('not_a_member');
     const { id, business_id, role, name } = profileSchema.parse(profile.data);
-    return { id, businessId: business_id, role, name, db };
+    return { id, businessId: business_id, role, name, db, tokenExpiresAtMs: expiryMs(token) };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { SupabaseClient } from '@supabase/supabase-js';
 import type { Log } from '../log.ts';
 import type { Doorbell } from './doorbell.ts';
+import type { EventHub } from './events/hub.ts';
 import type { Health } from './health.ts';
 import type { People } from './identity.ts';
 import type { ApiMetrics } from './metrics.ts';
@@ -20,4 +21,5 @@ export interface ApiParts {
   readonly people: People;
   readonly origins: Origins;
   readonly health: Health;
+  readonly events: EventHub;
 }

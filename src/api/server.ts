@@ -102,6 +102,8 @@ export class ApiServer {
   async #stop(): Promise<void> {
     this.#parts.health.drain();
     await this.#starting?.catch(() => undefined);
+    // First the streams: they never end by themselves.
+    await this.#parts.events.stop();
     await this.#close();
     await this.#parts.doorbell.settled();
     this.#parts.metrics.registry.clear();

@@ -12,5 +12,8 @@ export interface ApiSettings {
   readonly rehearsal: boolean;
   /** Where the built pages are, if not where `npm run build:pages` puts them. */
   readonly pagesFolder?: string | undefined;
-  readonly figures: Pick<Config['figures'], 'joinTimeoutMs' | 'rejoinVoiceMs' | 'rejoinChatMs'>;
+  readonly figures: Pick<
+    Config['figures'],
+    'joinTimeoutMs' | 'rejoinVoiceMs' | 'rejoinChatMs' | 'eventsPollMs'
+  >;
 }

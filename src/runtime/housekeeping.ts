@@ -1,5 +1,6 @@
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
+import { trimChanges } from '../database/changes.ts';
 import type { Database } from '../database/client.ts';
 import { elect, resign, type Seat } from '../database/elections.ts';
 import { queuedInteractions, reapUnjoined } from '../database/leases.ts';
@@ -80,6 +81,7 @@ export class Housekeeping {
       if (!seat.elected) return;
       await this.#watchDeadlines();
       await this.#reap();
+      await trimChanges(this.#deps.db);
       await this.#retain(seat.term);
     } catch (err) {
       log.warn({ err }, 'housekeeping could not be done; it is tried again in the next round');

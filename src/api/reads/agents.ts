@@ -11,6 +11,12 @@ export async function listAgents(db: SupabaseClient) {
   return readRows(query, agentSchema);
 }
 
+/** Those of them that were not removed. */
+export function agentsByIds(db: SupabaseClient, ids: readonly string[]) {
+  const query = db.from('agents').select(COLUMNS).in('id', ids).is('deleted_at', null);
+  return readRows(query, agentSchema);
+}
+
 export async function listAgentPerformance(db: SupabaseClient) {
   const columns = 'agent_id,agent_name,total_interactions,avg_csat,avg_handle_time,fcr_percentage';
   const query = db.from('agent_performance').select(columns).order('agent_name').order('agent_id');

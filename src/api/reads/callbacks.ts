@@ -6,6 +6,10 @@ import { readRows } from './query.ts';
 const COLUMNS =
   'id,interaction_id,agent_id,phone_number,reason,preferred_time,requested_at,done_at,done_by,done_by_name,note';
 
+export function callbacksByIds(db: SupabaseClient, ids: readonly string[]) {
+  return readRows(db.from('callback_requests').select(COLUMNS).in('id', ids), callbackSchema);
+}
+
 /** Who waits longest comes first. */
 export async function listCallbacks(
   db: SupabaseClient,

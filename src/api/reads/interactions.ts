@@ -86,6 +86,10 @@ export async function findInteraction(db: SupabaseClient, id: string) {
   return (await readRows(query, interactionSchema))[0];
 }
 
+export function interactionsByIds(db: SupabaseClient, ids: readonly string[]) {
+  return readRows(db.from('interactions').select(INTERACTION_COLUMNS).in('id', ids), interactionSchema);
+}
+
 export async function findArchive(db: SupabaseClient, interactionId: string) {
   const query = db
     .from('interaction_archives')

@@ -5,7 +5,7 @@ import { permissionSchema } from '../schemas.ts';
 import { readRows, sameText } from './query.ts';
 
 const COLUMNS =
-  'id,interaction_id,call_id,tool_name,tool_description,arguments,status,requested_at,expires_at,responded_at,decided_by,note,edited_arguments,escalated_at,scope';
+  'id,interaction_id,call_id,tool_name,tool_description,arguments,status,requested_at,expires_at,responded_at,decided_by,note,edited_arguments,escalated_at';
 
 /** Those that wait: the nearest deadline first. */
 export async function listPermissions(
@@ -32,6 +32,10 @@ export async function listPermissions(
 export async function findPermission(db: SupabaseClient, id: string) {
   const query = db.from('tool_permissions').select(COLUMNS).eq('id', id).limit(1);
   return (await readRows(query, permissionSchema))[0];
+}
+
+export function permissionsByIds(db: SupabaseClient, ids: readonly string[]) {
+  return readRows(db.from('tool_permissions').select(COLUMNS).in('id', ids), permissionSchema);
 }
 
 const callSchema = z.object({ definition_hash: z.string().nullable() });

@@ -1422,6 +1422,116 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens, as it happens (server-sent events)
+         * @description Exactly what this person may see, looked at anew whenever people or agents change and every 30 seconds.
+         *     Open it, then load the state: from `ready` on nothing is missed. Every event has an id; coming back with the last
+         *     one in `Last-Event-ID`, to this process of the API or to another, goes on without a gap or a repeat, for ten
+         *     minutes at least. The stream ends with the access token; who is 1 MB or 10 seconds behind is cut off.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only what concerns this interaction. */
+                    interaction_id?: string;
+                };
+                header?: {
+                    "last-event-id"?: string;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The stream */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": components["schemas"]["LiveEvent"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description A limit is reached; `retry-after` says when to try again */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/floor": {
         parameters: {
             query?: never;
@@ -3867,26 +3977,7 @@ export interface components {
             decision: "allowed" | "denied";
             /** @description The agent is told a denial’s note. */
             note?: string;
-            scope?: components["schemas"]["DecisionScope"];
         };
-        DecisionScope: {
-            /**
-             * @description Range of each argument that may differ from what is allowed now; the others may not.
-             * @default {}
-             */
-            arguments: {
-                [key: string]: {
-                    /** @enum {boolean} */
-                    any: true;
-                } | {
-                    at_most: number;
-                } | {
-                    one_of: (string | number | boolean | null)[];
-                };
-            };
-            /** @enum {string} */
-            kind: "interaction";
-        } | null;
         DeletionReceipt: {
             /** @description Rows that were deleted, by table. */
             counts: {
@@ -4156,6 +4247,79 @@ export interface components {
             supervisor_type: "chat" | "voice";
             username: string | null;
         };
+        LiveEvent: {
+            data: {
+                /** Format: date-time */
+                at: string;
+            };
+            /** @enum {string} */
+            event: "ready";
+            id?: string;
+        } | {
+            data: Record<string, never>;
+            /** @enum {string} */
+            event: "reset";
+            id?: string;
+        } | {
+            data: {
+                /** Format: date-time */
+                at: string;
+            };
+            /** @enum {string} */
+            event: "position";
+            id?: string;
+        } | {
+            data: {
+                /** Format: date-time */
+                at: string;
+            };
+            /** @enum {string} */
+            event: "delayed";
+            id?: string;
+        } | {
+            data: {
+                /** Format: date-time */
+                at: string;
+            };
+            /** @enum {string} */
+            event: "live";
+            id?: string;
+        } | {
+            data: components["schemas"]["MetricsEvent"];
+            /** @enum {string} */
+            event: "metrics";
+            id?: string;
+        } | {
+            data: components["schemas"]["MessageEvent"];
+            /** @enum {string} */
+            event: "message";
+            id?: string;
+        } | {
+            data: components["schemas"]["Permission"];
+            /** @enum {string} */
+            event: "permission";
+            id?: string;
+        } | {
+            data: components["schemas"]["Interaction"];
+            /** @enum {string} */
+            event: "interaction";
+            id?: string;
+        } | {
+            data: components["schemas"]["Agent"];
+            /** @enum {string} */
+            event: "agent";
+            id?: string;
+        } | {
+            data: components["schemas"]["Callback"];
+            /** @enum {string} */
+            event: "callback";
+            id?: string;
+        } | {
+            data: components["schemas"]["ToolCallEvent"];
+            /** @enum {string} */
+            event: "tool_call";
+            id?: string;
+        };
         Me: {
             /** @description Those this person supervises, and those they cover. An admin has none. */
             agents: {
@@ -4208,6 +4372,25 @@ export interface components {
              */
             spoken_at: string | null;
         };
+        MessageEvent: {
+            /** @description Text as it was said; never markup. */
+            content: string;
+            /** @description False while it is being said: the same item comes again. */
+            final: boolean;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            interaction_id: string;
+            interrupted: boolean;
+            item_id: string;
+            /** @enum {string} */
+            role: "customer" | "agent" | "supervisor" | "system";
+            /** @description Its place in the transcript; null until it is final. */
+            seq: number | null;
+            /** Format: date-time */
+            spoken_at: string | null;
+        };
         MessagePage: {
             data: components["schemas"]["Message"][];
             next_cursor: string | null;
@@ -4224,6 +4407,18 @@ export interface components {
              */
             timestamp: string;
         } | null;
+        MetricsEvent: components["schemas"]["Metrics"] & {
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            agent_id: string;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            interaction_id: string;
+        };
         NewDeletionReceipt: components["schemas"]["DeletionReceipt"] & {
             /** @description SHA-256 of this, a colon and the phone number (or the interaction’s id) is `subject_hash`. Given out once and kept nowhere. */
             subject_nonce: string;
@@ -4284,7 +4479,6 @@ export interface components {
              * @example 2026-03-01T09:30:00.123456+00:00
              */
             responded_at: string | null;
-            scope?: components["schemas"]["DecisionScope"];
             /** @enum {string} */
             status: "pending" | "allowed" | "denied" | "timeout" | "withdrawn";
             /** @description In the words of the tool’s server. */
@@ -4550,6 +4744,25 @@ export interface components {
              * Format: date-time
              * @example 2026-03-01T09:30:00.123456+00:00
              */
+            started_at: string | null;
+            /** @enum {string} */
+            state: "requested" | "awaiting_permission" | "running" | "succeeded" | "failed" | "refused" | "unknown";
+            tool_name: string;
+        };
+        ToolCallEvent: {
+            arguments?: unknown;
+            call_id: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            interaction_id: string;
+            output: string | null;
+            /** Format: date-time */
+            requested_at: string;
+            /** Format: date-time */
             started_at: string | null;
             /** @enum {string} */
             state: "requested" | "awaiting_permission" | "running" | "succeeded" | "failed" | "refused" | "unknown";
