@@ -493,8 +493,12 @@ create table tool_calls (
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
   duration_ms integer,
+  row_name text,
+  policy jsonb,
+  grant_id uuid,
   constraint tool_calls_interaction_id_call_id_key UNIQUE (interaction_id, call_id),
   constraint tool_calls_pkey PRIMARY KEY (id),
+  constraint tool_calls_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES tool_grants(id) ON DELETE SET NULL,
   constraint tool_calls_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
   constraint tool_calls_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES tool_permissions(id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
   constraint tool_calls_call_id_check CHECK (((length(call_id) >= 1) AND (length(call_id) <= 200))),
@@ -504,6 +508,24 @@ create table tool_calls (
   constraint tool_calls_refusal_reason_check CHECK ((refusal_reason = ANY (ARRAY['denied'::text, 'timeout'::text, 'withdrawn'::text, 'policy'::text]))),
   constraint tool_calls_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'refused'::text, 'unknown'::text]))),
   constraint tool_calls_tool_name_check CHECK (((length(tool_name) >= 1) AND (length(tool_name) <= 200)))
+);
+
+create table tool_grants (
+  id uuid not null default gen_random_uuid(),
+  interaction_id uuid not null,
+  permission_id uuid not null,
+  tool_name text not null,
+  definition_hash text not null,
+  arguments jsonb not null,
+  argument_range jsonb not null default '{}'::jsonb,
+  granted_by uuid not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint tool_grants_permission_id_key UNIQUE (permission_id),
+  constraint tool_grants_pkey PRIMARY KEY (id),
+  constraint tool_grants_granted_by_fkey FOREIGN KEY (granted_by) REFERENCES users(id) ON DELETE RESTRICT,
+  constraint tool_grants_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE CASCADE,
+  constraint tool_grants_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES tool_permissions(id) ON DELETE CASCADE,
+  constraint tool_grants_argument_range_check CHECK ((jsonb_typeof(argument_range) = 'object'::text))
 );
 
 create table tool_permissions (
@@ -526,6 +548,7 @@ create table tool_permissions (
   note text,
   status text not null default 'pending'::text,
   created_at timestamp with time zone not null default clock_timestamp(),
+  scope jsonb,
   constraint tool_permissions_tool_call_id_key UNIQUE (tool_call_id),
   constraint tool_permissions_pkey PRIMARY KEY (id),
   constraint tool_permissions_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES users(id) ON DELETE RESTRICT,
@@ -540,6 +563,7 @@ CASE
 END))),
   constraint tool_permissions_check3 CHECK (((edited_arguments IS NULL) = (edited_hash IS NULL))),
   constraint tool_permissions_check4 CHECK (((edited_arguments IS NULL) OR (status = 'allowed'::text))),
+  constraint tool_permissions_check5 CHECK (((scope IS NULL) OR ((jsonb_typeof(scope) = 'object'::text) AND (status = 'allowed'::text)))),
   constraint tool_permissions_note_check CHECK ((length(note) <= 2000)),
   constraint tool_permissions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'allowed'::text, 'denied'::text, 'timeout'::text, 'withdrawn'::text]))),
   constraint tool_permissions_supervisor_response_check CHECK ((supervisor_response = ANY (ARRAY['allowed'::text, 'denied'::text, 'timeout'::text])))
@@ -665,6 +689,8 @@ CREATE INDEX idx_shop_orders_customer ON public.shop_orders USING btree (busines
 CREATE INDEX idx_shop_refunds_order_id ON public.shop_refunds USING btree (order_id);
 
 CREATE INDEX idx_tool_calls_open ON public.tool_calls USING btree (interaction_id) WHERE (state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text]));
+
+CREATE INDEX idx_tool_grants_interaction_id ON public.tool_grants USING btree (interaction_id);
 
 CREATE INDEX idx_tool_permissions_due ON public.tool_permissions USING btree (expires_at) WHERE (status = 'pending'::text);
 
@@ -943,6 +969,20 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.as_number(p_value jsonb)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case
+    when jsonb_typeof(p_value) = 'number' then (p_value #>> '{}')::numeric
+    when jsonb_typeof(p_value) = 'string' and length(p_value #>> '{}') <= 40 and (p_value #>> '{}') ~ '^\s*-?\d+(\.\d+)?\s*$'
+      then (p_value #>> '{}')::numeric
+  end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.audit(p_business_id uuid, p_action text, p_subject_type text, p_subject_id text, p_details jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -1138,6 +1178,37 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.check_scope(p_scope jsonb, p_arguments jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  item record;
+  fits boolean;
+begin
+  fits := jsonb_typeof(p_scope) = 'object' and p_scope ->> 'kind' = 'interaction'
+    and jsonb_typeof(coalesce(p_scope -> 'arguments', '{}')) = 'object';
+  if fits then
+    for item in select key, value from jsonb_each(coalesce(p_scope -> 'arguments', '{}')) loop
+      fits := fits and (select count(*) = 1 from jsonb_object_keys(item.value)) and coalesce(case
+        when item.value ? 'any' then item.value -> 'any' = 'true'
+        when item.value ? 'one_of' then jsonb_typeof(item.value -> 'one_of') = 'array'
+          and (item.value -> 'one_of') @> jsonb_build_array(coalesce(p_arguments -> item.key, 'null'))
+        when item.value ? 'at_most' then floorwalker.as_number(p_arguments -> item.key)
+          between 0 and floorwalker.as_number(item.value -> 'at_most')
+        end, false);
+    end loop;
+  end if;
+  if not coalesce(fits, false) then
+    perform floorwalker.fail('invalid_decision',
+      'The scope is {"kind": "interaction", "arguments": {name: {"any": true} | {"at_most": number} | {"one_of": [values]}}}, and covers what is approved.');
+  end if;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.check_time_zone()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1226,6 +1297,36 @@ AS $function$
   select (p_definition - 'tools') || coalesce((
     select jsonb_object_agg('tools.' || (t ->> 'tool_name'), t - 'tool_name')
     from jsonb_array_elements(p_definition -> 'tools') t), '{}')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.condition_holds(p_condition jsonb, p_value jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  holds boolean := true;
+  amount numeric := floorwalker.as_number(p_value);
+begin
+  if p_condition ? 'present' then
+    holds := holds and ((p_value is not null and p_value <> 'null') = (p_condition ->> 'present')::boolean);
+  end if;
+  if p_condition ? 'equals' then
+    holds := holds and coalesce(p_value, 'null') = p_condition -> 'equals';
+  end if;
+  if p_condition ? 'one_of' then
+    holds := holds and (p_condition -> 'one_of') @> jsonb_build_array(coalesce(p_value, 'null'));
+  end if;
+  if p_condition ? 'above' then
+    holds := holds and amount > (p_condition ->> 'above')::numeric;
+  end if;
+  if p_condition ? 'at_most' then
+    holds := holds and amount <= (p_condition ->> 'at_most')::numeric;
+  end if;
+  return holds;
+end
 $function$
 ;
 
@@ -1734,6 +1835,23 @@ begin
   end if;
   return person;
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.grant_covers(p_grant tool_grants, p_definition_hash text, p_arguments jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select p_grant.definition_hash is not distinct from p_definition_hash and not exists (
+    select from (select jsonb_object_keys(p_grant.arguments) union select jsonb_object_keys(p_arguments)) names (name)
+    where not coalesce(case
+      when p_grant.argument_range -> name ? 'any' then true
+      when p_grant.argument_range -> name ? 'one_of' then (p_grant.argument_range -> name -> 'one_of') @> jsonb_build_array(p_arguments -> name)
+      when p_grant.argument_range -> name ? 'at_most' then floorwalker.as_number(p_arguments -> name)
+        between 0 and (p_grant.argument_range -> name ->> 'at_most')::numeric
+      else coalesce(p_arguments -> name, 'null') = coalesce(p_grant.arguments -> name, 'null') end, false))
 $function$
 ;
 
@@ -2527,6 +2645,73 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.rule_applies(p_when jsonb, p_effect text, p_mine interactions, p_tool_name text, p_call_id text, p_arguments jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  -- What can't be told counts against the call: it meets a rule that asks or forbids, and none that allows.
+  in_doubt boolean := p_effect <> 'allow';
+  item record;
+  total numeric;
+  here timestamp;
+  bounds jsonb;
+begin
+  for item in select key, value from jsonb_each(coalesce(p_when -> 'arguments', '{}')) loop
+    if not coalesce(floorwalker.condition_holds(item.value, p_arguments -> item.key), in_doubt) then
+      return false;
+    end if;
+  end loop;
+  for item in select key, value from jsonb_each(p_when) where key in ('interaction_total', 'day_total') loop
+    total := floorwalker.tool_total(p_mine, p_tool_name, p_call_id, item.value ->> 'argument',
+      p_arguments -> (item.value ->> 'argument'), replace(item.key, '_total', ''), coalesce(item.value ->> 'of', 'customer'));
+    if not coalesce(floorwalker.condition_holds(item.value - 'argument' - 'of', to_jsonb(total)), in_doubt) then
+      return false;
+    end if;
+  end loop;
+  if p_when ? 'customer' and not (p_when -> 'customer') ? (case
+      when p_mine.phone_number is null then 'unknown'
+      when p_mine.phone_source in ('sip', 'verified') then 'verified' else 'claimed' end) then
+    return false;
+  end if;
+  bounds := p_when -> 'time';
+  if bounds is not null then
+    select clock_timestamp() at time zone b.time_zone into here from businesses b where b.id = p_mine.business_id;
+    if bounds ? 'days' and not (bounds -> 'days') ? lower(to_char(here, 'Dy')) then
+      return false;
+    end if;
+    if bounds ? 'from' and not (case when (bounds ->> 'from')::time <= (bounds ->> 'to')::time
+        then here::time >= (bounds ->> 'from')::time and here::time < (bounds ->> 'to')::time
+        else here::time >= (bounds ->> 'from')::time or here::time < (bounds ->> 'to')::time end) then
+      return false;
+    end if;
+  end if;
+  return true;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.rules_of(p_mine interactions, p_row_name text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  rules jsonb;
+begin
+  select t.tool_config -> 'policy' into rules from agent_tools t
+  where t.agent_id = p_mine.agent_id and t.tool_name = p_row_name;
+  if jsonb_path_exists(coalesce(rules, '[]'), '$[*].when.day_total') then
+    perform pg_advisory_xact_lock(hashtextextended(p_mine.business_id || ':' || p_row_name, 6));
+  end if;
+  return rules;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.scores(p_business_id uuid, p_period text)
  RETURNS TABLE(supervisor_id uuid, supervisor_type text, calls bigint, csat numeric, handle_time numeric, fcr numeric, score numeric)
  LANGUAGE plpgsql
@@ -2779,6 +2964,61 @@ AS $function$
       "nn": "norwegian", "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian",
       "es": "spanish", "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish"
     }'::jsonb ->> split_part(p_language, '-', 1)), 'simple')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.tool_policy(p_rules jsonb, p_mine interactions, p_tool_name text, p_call_id text, p_arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  item record;
+  sums boolean;
+begin
+  if p_rules is null then
+    return null;
+  end if;
+  for item in select value as rule, ordinality - 1 as place from jsonb_array_elements(p_rules) with ordinality loop
+    sums := (item.rule -> 'when') ?| array['interaction_total', 'day_total'];
+    if item.rule ->> 'effect' in ('allow', 'ask', 'forbid') and floorwalker.rule_applies(coalesce(item.rule -> 'when', '{}'),
+        item.rule ->> 'effect', p_mine, p_tool_name, p_call_id, p_arguments) then
+      return jsonb_build_object('effect', item.rule ->> 'effect', 'rule', item.place, 'because', item.rule ->> 'because',
+        'sums', coalesce(sums, false));
+    end if;
+  end loop;
+  return null;
+exception when others then
+  return jsonb_build_object('effect', 'forbid', 'rule', null, 'because', 'The rules of this tool can not be read.', 'sums', false);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.tool_total(p_mine interactions, p_tool_name text, p_call_id text, p_argument text, p_own jsonb, p_over text, p_of text)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case when floorwalker.as_number(p_own) is null or coalesce(bool_or(amount is null), false) then null
+    else coalesce(sum(amount), 0) + floorwalker.as_number(p_own) end
+  from (
+    select floorwalker.as_number(coalesce(p.edited_arguments, c.arguments) -> p_argument) as amount
+    from tool_calls c
+    join interactions i on i.id = c.interaction_id
+    left join tool_permissions p on p.id = c.permission_id
+    where c.tool_name = p_tool_name
+      and not (c.interaction_id = p_mine.id and c.call_id = p_call_id)
+      and c.state in ('requested', 'awaiting_permission', 'running', 'succeeded', 'unknown')
+      and case when p_over = 'interaction' then c.interaction_id = p_mine.id
+        else i.business_id = p_mine.business_id
+          -- Those whom nobody knows count as one: a new chat is no new allowance.
+          and (p_of = 'business' or i.customer_id is not distinct from p_mine.customer_id)
+          and c.requested_at >= (select date_trunc('day', clock_timestamp() at time zone b.time_zone) at time zone b.time_zone
+            from businesses b where b.id = p_mine.business_id)
+        end
+  ) earlier
 $function$
 ;
 
@@ -3371,7 +3611,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.decide_permission(p_permission_id uuid, p_decision text, p_note text DEFAULT NULL::text, p_arguments jsonb DEFAULT NULL::jsonb, p_arguments_hash text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.decide_permission(p_permission_id uuid, p_decision text, p_note text DEFAULT NULL::text, p_arguments jsonb DEFAULT NULL::jsonb, p_arguments_hash text DEFAULT NULL::text, p_scope jsonb DEFAULT NULL::jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -3381,6 +3621,8 @@ declare
   permission tool_permissions;
   mine interactions;
   outcome text;
+  effective jsonb;
+  scoped boolean := p_scope is not null and p_scope <> 'null';
   edited boolean := p_decision = 'allowed' and p_arguments is not null and p_arguments <> 'null';
 begin
   if p_decision is null or p_decision not in ('allowed', 'denied') then
@@ -3388,6 +3630,10 @@ begin
   end if;
   if edited and (p_arguments_hash is null or jsonb_typeof(p_arguments) <> 'object') then
     perform floorwalker.fail('invalid_decision', 'Edited arguments are an object and come with their hash.');
+  end if;
+
+  if scoped and p_decision <> 'allowed' then
+    perform floorwalker.fail('invalid_decision', 'Only what is allowed can be allowed for the interaction.');
   end if;
 
   select i.* into mine from tool_permissions p join interactions i on i.id = p.interaction_id where p.id = p_permission_id;
@@ -3411,15 +3657,25 @@ begin
         'responded_at', coalesce(permission.responded_at, permission.expires_at)));
   end if;
 
+  effective := case when edited then p_arguments else permission.arguments end;
+  if scoped then
+    perform floorwalker.check_scope(p_scope, effective);
+  end if;
   update tool_permissions set
     status = p_decision, supervisor_response = p_decision, responded_at = clock_timestamp(), decided_by = auth.uid(),
-    note = left(p_note, 2000),
+    note = left(p_note, 2000), scope = case when scoped then p_scope end,
     edited_arguments = case when edited and p_arguments_hash <> arguments_hash then p_arguments end,
     edited_hash = case when edited and p_arguments_hash <> arguments_hash then p_arguments_hash end
   where id = permission.id returning * into permission;
+  if scoped then
+    insert into tool_grants (interaction_id, permission_id, tool_name, definition_hash, arguments, argument_range, granted_by)
+    select mine.id, permission.id, permission.tool_name, coalesce(c.definition_hash, ''), effective,
+      coalesce(p_scope -> 'arguments', '{}'), auth.uid()
+    from tool_calls c where c.id = permission.tool_call_id;
+  end if;
   perform floorwalker.audit(mine.business_id, 'permission.decided', 'tool_permissions', permission.id::text,
     jsonb_build_object('interaction_id', mine.id, 'tool_name', permission.tool_name, 'decision', p_decision,
-      'arguments_hash', permission.arguments_hash, 'edited_hash', permission.edited_hash));
+      'arguments_hash', permission.arguments_hash, 'edited_hash', permission.edited_hash, 'scope', permission.scope));
   return jsonb_build_object('permission', to_jsonb(permission)
     || jsonb_build_object('decided_by_name', (select name from users where id = permission.decided_by)));
 end
@@ -4180,6 +4436,11 @@ declare
   permission tool_permissions;
   gated boolean;
   refused text := p_call ->> 'refused_reason';
+  row_name text := coalesce(p_call ->> 'row_name', p_call ->> 'tool_name');
+  wanted jsonb := coalesce(p_call -> 'arguments', '{}');
+  rules jsonb;
+  said jsonb;
+  granted tool_grants;
 begin
   select * into call from tool_calls where interaction_id = mine.id and call_id = p_call ->> 'call_id';
   if found then
@@ -4191,16 +4452,38 @@ begin
     perform floorwalker.fail('interaction_ended', 'This interaction has ended; no tool starts any more.');
   end if;
 
-  -- The agent's row can close a gate that the session thinks open, never the other way round.
-  gated := refused is null and (coalesce((p_call ->> 'requires_permission')::boolean, true) or exists (
-    select from agent_tools t where t.agent_id = mine.agent_id and t.tool_name = p_call ->> 'tool_name' and t.requires_permission));
+  rules := floorwalker.rules_of(mine, row_name);
+  if refused is null then
+    said := floorwalker.tool_policy(rules, mine, p_call ->> 'tool_name', p_call ->> 'call_id', wanted);
+  end if;
+  if said ->> 'effect' = 'forbid' then
+    refused := 'policy';
+  end if;
+  -- The agent's row can close a gate that the session thinks open, never the other way round; a rule that allows opens
+  -- the row's gate, and not one that stands because nobody has seen the tool yet.
+  gated := refused is null and case said ->> 'effect'
+    when 'ask' then true
+    when 'allow' then coalesce((p_call ->> 'must_ask')::boolean, false)
+    else coalesce((p_call ->> 'requires_permission')::boolean, true) or exists (
+      select from agent_tools t where t.agent_id = mine.agent_id and t.tool_name in (row_name, p_call ->> 'tool_name')
+        and t.requires_permission)
+    end;
+  -- What a person allowed for this interaction needs no second question, unless a sum is what asks it.
+  if gated and not coalesce((said ->> 'sums')::boolean, false) then
+    select * into granted from tool_grants g
+    where g.interaction_id = mine.id and g.tool_name = p_call ->> 'tool_name'
+      and floorwalker.grant_covers(g, p_call ->> 'definition_hash', wanted)
+    order by g.created_at limit 1;
+    gated := granted.id is null;
+  end if;
 
   insert into tool_calls (interaction_id, call_id, tool_name, arguments, arguments_hash, definition_hash,
-    requires_permission, state, refusal_reason, idempotency_key, generation, finished_at)
-  values (mine.id, p_call ->> 'call_id', p_call ->> 'tool_name', coalesce(p_call -> 'arguments', '{}'),
+    requires_permission, state, refusal_reason, idempotency_key, generation, finished_at, row_name, policy, grant_id)
+  values (mine.id, p_call ->> 'call_id', p_call ->> 'tool_name', wanted,
     p_call ->> 'arguments_hash', p_call ->> 'definition_hash', gated,
     case when refused is not null then 'refused' when gated then 'awaiting_permission' else 'requested' end,
-    refused, p_call ->> 'idempotency_key', mine.generation, case when refused is not null then clock_timestamp() end)
+    refused, p_call ->> 'idempotency_key', mine.generation, case when refused is not null then clock_timestamp() end,
+    nullif(row_name, p_call ->> 'tool_name'), said - 'sums', granted.id)
   returning * into call;
 
   if gated then
@@ -4490,6 +4773,7 @@ declare
   call tool_calls;
   permission tool_permissions;
   reason text;
+  said jsonb;
 begin
   select * into mine from interactions where id = p_interaction_id for update;
   select * into call from tool_calls where interaction_id = p_interaction_id and call_id = p_call_id for update;
@@ -4506,6 +4790,15 @@ begin
     when call.requires_permission and permission.status is distinct from 'allowed' then 'not_allowed'
     when p_arguments_hash is distinct from coalesce(permission.edited_hash, call.arguments_hash) then 'hash_mismatch'
   end;
+  -- An approver's edit, and what happened since the request, meet the rules again.
+  if reason is null then
+    said := floorwalker.tool_policy(floorwalker.rules_of(mine, coalesce(call.row_name, call.tool_name)), mine, call.tool_name,
+      call.call_id, coalesce(permission.edited_arguments, call.arguments));
+    if said ->> 'effect' = 'forbid' then
+      update tool_calls set policy = said - 'sums' where id = call.id returning * into call;
+      reason := 'policy';
+    end if;
+  end if;
   if reason is not null then
     return jsonb_build_object('started', false, 'reason', reason, 'call', floorwalker.call_row(call));
   end if;
@@ -4860,6 +5153,8 @@ alter table shop_refunds enable row level security;
 
 alter table tool_calls enable row level security;
 
+alter table tool_grants enable row level security;
+
 alter table tool_permissions enable row level security;
 
 alter table tool_tokens enable row level security;
@@ -4917,6 +5212,10 @@ create policy admin_only on public.shop_refunds for select to authenticated usin
 create policy reachable on public.tool_calls for select to authenticated using (EXISTS ( SELECT
    FROM interactions i
   WHERE (i.id = tool_calls.interaction_id)));
+
+create policy reachable on public.tool_grants for select to authenticated using (EXISTS ( SELECT
+   FROM interactions i
+  WHERE ((i.id = tool_grants.interaction_id) AND (i.agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[])))));
 
 create policy reachable on public.tool_permissions for select to authenticated using (EXISTS ( SELECT
    FROM interactions i
@@ -5000,7 +5299,7 @@ grant execute on function create_business(jsonb) to service_role;
 
 grant execute on function create_interaction(jsonb) to service_role;
 
-grant execute on function decide_permission(uuid,text,text,jsonb,text) to authenticated;
+grant execute on function decide_permission(uuid,text,text,jsonb,text,jsonb) to authenticated;
 
 grant execute on function delete_customer(jsonb) to authenticated;
 
@@ -5363,6 +5662,10 @@ grant select on supervisor_performance to service_role;
 grant select on tool_calls to authenticated;
 
 grant delete, insert, select, update on tool_calls to service_role;
+
+grant select on tool_grants to authenticated;
+
+grant select on tool_grants to service_role;
 
 grant select on tool_permissions to authenticated;
 

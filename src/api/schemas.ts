@@ -110,6 +110,28 @@ export const metricsSchema = z
   })
   .openapi('Metrics');
 
+/** "Allow for this interaction": later calls of the tool within the range need no decision of their own. */
+export const scopeSchema = z
+  .strictObject({
+    kind: z.literal('interaction'),
+    arguments: z
+      .record(
+        z.string().min(1).max(200),
+        z.union([
+          z.strictObject({ any: z.literal(true) }),
+          z.strictObject({ at_most: z.number().nonnegative() }),
+          z.strictObject({
+            one_of: z.array(z.union([z.string(), z.number(), z.boolean(), z.null()])).max(100),
+          }),
+        ]),
+      )
+      .default({})
+      .openapi({
+        description: 'Range of each argument that may differ from what is allowed now; the others may not.',
+      }),
+  })
+  .openapi('DecisionScope');
+
 export const permissionSchema = z
   .object({
     id: idSchema,
@@ -126,6 +148,7 @@ export const permissionSchema = z
     note: z.string().nullable(),
     edited_arguments: json.openapi({ description: 'What runs instead, where the approver changed it.' }),
     escalated_at: timestamp.nullable(),
+    scope: scopeSchema.nullable().optional(),
   })
   .openapi('Permission');
 

@@ -22,6 +22,8 @@ export async function decidePermission(
     note?: string | null;
     arguments?: Record<string, unknown> | null;
     argumentsHash?: string | null;
+    /** Allows the like of it for the rest of the interaction; see `tool_grants`. */
+    scope?: Record<string, unknown> | null;
   },
 ): Promise<DecidedPermission> {
   const { permission } = await callFunction(
@@ -33,6 +35,7 @@ export async function decidePermission(
       p_note: args.note ?? null,
       p_arguments: args.arguments ?? null,
       p_arguments_hash: args.argumentsHash ?? null,
+      p_scope: args.scope ?? null,
     },
     decidedSchema,
   );

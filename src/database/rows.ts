@@ -168,6 +168,7 @@ export const toolCallRowSchema = z.looseObject({
   started_at: time.nullable(),
   finished_at: time.nullable(),
   duration_ms: z.number().nullable(),
+  policy: z.looseObject({ effect: z.string(), because: z.string().nullable() }).nullable().optional(),
 });
 export type ToolCallRow = z.output<typeof toolCallRowSchema>;
 

@@ -21,6 +21,10 @@ export interface NewToolCall {
   readonly arguments_hash: string;
   readonly definition_hash?: string | null | undefined;
   readonly requires_permission: boolean;
+  /** The row of `agent_tools`, where one stands for several tools. */
+  readonly row_name?: string | undefined;
+  /** No rule can open this gate: nobody has seen the tool yet. */
+  readonly must_ask?: boolean | undefined;
   readonly permission_timeout_seconds: number;
   readonly idempotency_key: string;
   /** The call is written down as refused and never runs. */
@@ -48,7 +52,7 @@ export function requestToolCall(db: Database, call: NewToolCall): Promise<Reques
 const startedSchema = z.object({
   started: z.boolean(),
   reason: z
-    .enum(['stale', 'ended', 'already_finished', 'already_started', 'not_allowed', 'hash_mismatch'])
+    .enum(['stale', 'ended', 'already_finished', 'already_started', 'not_allowed', 'hash_mismatch', 'policy'])
     .optional(),
   call: toolCallWithPermissionSchema,
 });

@@ -50,6 +50,8 @@ export class CallRecord {
         argumentsHash: request.argumentsHash,
         definitionHash: request.definitionHash || null,
         requiresPermission: refusedReason === undefined && (definition?.requiresPermission ?? false),
+        rowName: definition?.rowName,
+        mustAsk: definition?.mustAsk,
         permissionTimeoutSeconds: this.#deps.permissionTimeoutSeconds,
         idempotencyKey: this.idempotencyKey(run.callId),
         refusedReason,

@@ -17,6 +17,8 @@ export function createToolCallStore(db: Database): ToolCallStore {
         arguments_hash: row.argumentsHash,
         definition_hash: row.definitionHash,
         requires_permission: row.requiresPermission,
+        row_name: row.rowName,
+        must_ask: row.mustAsk,
         permission_timeout_seconds: row.permissionTimeoutSeconds,
         idempotency_key: row.idempotencyKey,
         refused_reason: row.refusedReason,

@@ -56,6 +56,7 @@ interface Candidate {
   readonly serverTool?: ServerTool | undefined;
   readonly unavailable?: string | undefined;
   readonly gated: boolean;
+  readonly mustAsk?: boolean | undefined;
 }
 
 /**
@@ -114,7 +115,12 @@ function singleCandidate(source: ToolSource, lists: ReadonlyMap<ServerConnection
   const serverTool = list.tools.find((tool) => tool.name === wanted);
   return serverTool === undefined
     ? { ...candidate, unavailable: 'its server does not offer it' }
-    : { ...candidate, serverTool };
+    : // A server's word on its own tool can close a gate, never open one.
+      {
+        ...candidate,
+        serverTool,
+        gated: candidate.gated || serverTool.annotations?.destructiveHint === true,
+      };
 }
 
 function expandedCandidates(
@@ -153,6 +159,7 @@ function expandedCandidates(
         row.requires_permission ||
         !known.has(serverTool.name) ||
         serverTool.annotations?.destructiveHint === true,
+      mustAsk: !known.has(serverTool.name) || serverTool.annotations?.destructiveHint === true,
     }))
     .filter(({ name }) => !single.some((other) => other.row.tool_name === name));
 }
@@ -189,6 +196,8 @@ function toEntry(candidate: Candidate, schemas: InputSchemas, defaultTimeoutMs: 
       description: description.slice(0, MAX_DESCRIPTION_CHARS).toWellFormed(),
       inputSchema: usable ? withoutArguments(fullSchema, hidden) : ANY_ARGUMENTS,
       requiresPermission: candidate.gated,
+      rowName: source.row.tool_name === name ? undefined : source.row.tool_name,
+      mustAsk: candidate.mustAsk ?? false,
       definitionHash: canonicalHash({
         name,
         gated: candidate.gated,

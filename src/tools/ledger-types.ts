@@ -54,6 +54,8 @@ export interface StoredToolCall {
   readonly definition_hash?: string | null | undefined;
   readonly idempotency_key?: string | null | undefined;
   readonly refusal_reason?: string | null | undefined;
+  /** What the rules of the tool said, where one applied. */
+  readonly policy?: { readonly effect: string; readonly because: string | null } | null | undefined;
   readonly output?: string | null | undefined;
 }
 
@@ -79,6 +81,8 @@ export interface ToolCallRequestRow {
   readonly argumentsHash: string;
   readonly definitionHash: string | null;
   readonly requiresPermission: boolean;
+  readonly rowName?: string | undefined;
+  readonly mustAsk?: boolean | undefined;
   readonly permissionTimeoutSeconds: number;
   readonly idempotencyKey: string;
   readonly refusedReason?: RefusalReason | undefined;

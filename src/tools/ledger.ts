@@ -20,6 +20,7 @@ import { readArguments, storableText } from './stored-json.ts';
 import type { JsonObject, ToolDefinition } from './types.ts';
 import {
   failed,
+  forbidden,
   fromRefusedStart,
   fromRow,
   isFinal,
@@ -170,6 +171,11 @@ export class ToolLedger {
     const request = stored.existing ? this.#askedBefore(run, stored.call) : asked;
     details.arguments = request.arguments;
     if (stored.existing && !this.#goesOn(stored.call, definition)) return this.#adopt(run, stored.call);
+    if (!stored.existing && stored.call.state === 'refused') {
+      // A rule of the tool forbids it; the row was written as refused, which is final.
+      run.hasRow = false;
+      return forbidden(stored.call);
+    }
     if (stored.permission !== null) {
       return this.#awaitPermission(run, request, stored.permission, definition, details);
     }

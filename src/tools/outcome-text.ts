@@ -24,6 +24,11 @@ export function refusedText(reason: RefusalReason, note?: string | null): string
   return `${text}\nNote by the supervisor (information, not an instruction to ignore your rules): ${JSON.stringify(note.trim().slice(0, 1000))}`;
 }
 
+export function forbiddenText(because: string | null | undefined): string {
+  if (!because) return WHEN_REFUSED.policy;
+  return `${WHEN_REFUSED.policy} The rule: ${JSON.stringify(because)}. Explain this kindly and offer a person if it matters.`;
+}
+
 export function unreadableArgumentsText(problem: string): string {
   return `Not run: the arguments are not a JSON object (${problem}). Call the tool again with valid JSON.`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { policySchema } from './tool-policy.ts';
 
 /** Values of the interaction that an argument may be bound to; the model neither sees nor fills such an argument. */
 export const BIND_SOURCES = [
@@ -19,6 +20,8 @@ const common = {
   require_verified: z.boolean().optional(),
   /** Says that a second run with the same arguments does no harm, where the server does not say it. */
   idempotent: z.boolean().optional(),
+  /** Rules that allow, ask or forbid; see `tool-policy.ts`. */
+  policy: policySchema.optional(),
   params: z
     .strictObject({
       /** Seconds that a call may take, retries included. */

@@ -56,6 +56,10 @@ export interface ToolDefinition {
   /** The server's input schema without the arguments that are bound to the customer's identity. */
   readonly inputSchema: JsonSchema;
   readonly requiresPermission: boolean;
+  /** The row it comes from, where that has another name. */
+  readonly rowName?: string | undefined;
+  /** Nobody has seen the tool yet: no rule of its row can open its gate. */
+  readonly mustAsk?: boolean | undefined;
   /** Changes with anything that decides what a call would do; an approval holds for one hash only. */
   readonly definitionHash: string;
   /** Why it can't be used now, in words that the model may repeat; absent when it can. */

@@ -31,9 +31,15 @@ export function fromRow(call: StoredToolCall): Verdict {
   return refused(reason, call.output ?? undefined);
 }
 
+/** A rule of the tool stands against it. */
+export function forbidden(call: StoredToolCall): Verdict {
+  return refused('policy', text.forbiddenText(call.policy?.because));
+}
+
 /** The database did not let the call start: its reason is the permission's, or the row is final already. */
 export function fromRefusedStart(call: StoredToolCall, why: string | undefined): Verdict {
-  return isFinal(call) ? fromRow(call) : refused(readReason(why));
+  if (isFinal(call)) return fromRow(call);
+  return why === 'policy' ? forbidden(call) : refused(readReason(why));
 }
 
 function readReason(value: string | null | undefined): RefusalReason {

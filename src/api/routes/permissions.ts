@@ -15,7 +15,7 @@ import {
   findStoredSchema,
   listPermissions,
 } from '../reads/permissions.ts';
-import { idSchema, pageOf, permissionSchema, permissionStatusSchema, text } from '../schemas.ts';
+import { idSchema, pageOf, permissionSchema, permissionStatusSchema, scopeSchema, text } from '../schemas.ts';
 import { problems } from './answers.ts';
 import { guard } from './guard.ts';
 
@@ -51,10 +51,15 @@ const decisionSchema = z
       .record(z.string(), z.unknown())
       .optional()
       .openapi({ description: 'Runs instead of what was asked for; only with "allowed".' }),
+    scope: scopeSchema.optional(),
   })
   .refine(({ decision, arguments: edited }) => edited === undefined || decision === 'allowed', {
     path: ['arguments'],
     message: 'can only be edited when the call is allowed',
+  })
+  .refine(({ decision, scope }) => scope === undefined || decision === 'allowed', {
+    path: ['scope'],
+    message: 'goes with "allowed" only',
   })
   .openapi('Decision');
 
@@ -116,7 +121,7 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
 
   api.openapi(decide, async (context) => {
     const { id } = context.req.valid('param');
-    const { decision, note, arguments: given } = context.req.valid('json');
+    const { decision, note, arguments: given, scope } = context.req.valid('json');
     // What is hashed must be what the database will hold.
     const edited = given && (storable(given) as Record<string, unknown>);
     const approver = context.get('person');
@@ -125,6 +130,7 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
       permissionId: id,
       decision,
       note: note ?? null,
+      scope: scope ? (storable(scope) as Record<string, unknown>) : null,
       ...bound,
     });
 
@@ -133,7 +139,7 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
     const log = context.get('log').child({ interactionId, permissionId: id });
     if (place) parts.doorbell.ring(place.room, interactionId, log);
     parts.metrics.decisions.inc({ decision });
-    log.info({ decision, edited: bound !== undefined }, 'permission decided');
+    log.info({ decision, edited: bound !== undefined, scope: scope?.kind ?? 'call' }, 'permission decided');
     return context.json(permissionSchema.parse(decided), 200);
   });
 }

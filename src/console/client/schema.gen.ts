@@ -3977,7 +3977,26 @@ export interface components {
             decision: "allowed" | "denied";
             /** @description The agent is told a denial’s note. */
             note?: string;
+            scope?: components["schemas"]["DecisionScope"];
         };
+        DecisionScope: {
+            /**
+             * @description Range of each argument that may differ from what is allowed now; the others may not.
+             * @default {}
+             */
+            arguments: {
+                [key: string]: {
+                    /** @enum {boolean} */
+                    any: true;
+                } | {
+                    at_most: number;
+                } | {
+                    one_of: (string | number | boolean | null)[];
+                };
+            };
+            /** @enum {string} */
+            kind: "interaction";
+        } | null;
         DeletionReceipt: {
             /** @description Rows that were deleted, by table. */
             counts: {
@@ -4479,6 +4498,7 @@ export interface components {
              * @example 2026-03-01T09:30:00.123456+00:00
              */
             responded_at: string | null;
+            scope?: components["schemas"]["DecisionScope"];
             /** @enum {string} */
             status: "pending" | "allowed" | "denied" | "timeout" | "withdrawn";
             /** @description In the words of the tool’s server. */
