@@ -369,6 +369,10 @@ create table interactions (
   transcript_purged_at timestamp with time zone,
   controlled_by_name text,
   supervisor_request_answered_at timestamp with time zone,
+  loaded_generation bigint not null default 0,
+  handed_over_generation bigint not null default 0,
+  claimed_at timestamp with time zone,
+  recoveries integer not null default 0,
   constraint interactions_livekit_room_id_key UNIQUE (livekit_room_id),
   constraint interactions_provider_call_id_key UNIQUE (provider_call_id),
   constraint interactions_pkey PRIMARY KEY (id),
@@ -390,6 +394,7 @@ create table interactions (
   constraint interactions_phone_source_check CHECK ((phone_source = ANY (ARRAY['claimed'::text, 'sip'::text, 'verified'::text]))),
   constraint interactions_rating_check CHECK (((rating >= 1) AND (rating <= 5))),
   constraint interactions_rating_comment_check CHECK ((length(rating_comment) <= 2000)),
+  constraint interactions_recoveries_check CHECK ((recoveries >= 0)),
   constraint interactions_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'active'::text, 'completed'::text, 'failed'::text]))),
   constraint interactions_supervisor_notes_check CHECK ((length(supervisor_notes) <= 10000))
 );
@@ -1852,6 +1857,16 @@ AS $function$
       when p_grant.argument_range -> name ? 'at_most' then floorwalker.as_number(p_arguments -> name)
         between 0 and (p_grant.argument_range -> name ->> 'at_most')::numeric
       else coalesce(p_arguments -> name, 'null') = coalesce(p_grant.arguments -> name, 'null') end, false))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.healthy_stretch()
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select interval '5 minutes'
 $function$
 ;
 
@@ -3365,6 +3380,7 @@ declare
   agent agents;
   taken interactions;
   recovered boolean;
+  lost boolean;
   moment timestamptz;
 begin
   select a.* into agent from interactions i join agents a on a.id = i.agent_id where i.id = p_interaction_id;
@@ -3387,6 +3403,7 @@ begin
     select count(*) from interactions where agent_id = agent.id and status = 'active') then
     return jsonb_build_object('claimed', false, 'reason', 'agent_at_capacity');
   end if;
+  lost := recovered and taken.handed_over_generation < taken.generation;
 
   update interactions set
     status = 'active',
@@ -3396,7 +3413,12 @@ begin
     worker_id = p_worker_id,
     lease_until = moment + make_interval(secs => p_lease_seconds::double precision),
     generation = generation + 1,
-    claim_attempts = claim_attempts + 1
+    claim_attempts = claim_attempts + 1,
+    claimed_at = moment,
+    recoveries = case
+      when not lost then recoveries
+      when claimed_at < moment - floorwalker.healthy_stretch() then 1
+      else recoveries + 1 end
   where id = taken.id
   returning * into taken;
 
@@ -3977,6 +3999,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.keep_claims(p_worker_id text, p_claims jsonb, p_lease_seconds numeric)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  kept jsonb;
+begin
+  perform 1 from interactions i join floorwalker.read_leases(p_claims) l on l.interaction_id = i.id
+  order by i.agent_id, i.id for no key update of i;
+
+  with renewed as (
+    update interactions i
+    set lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds::double precision)
+    from floorwalker.read_leases(p_claims) l
+    where i.id = l.interaction_id and i.generation = l.generation and i.worker_id = p_worker_id
+      and i.status = 'active' and i.loaded_generation < i.generation
+    returning i.id
+  )
+  select coalesce(jsonb_agg(id), '[]') into kept from renewed;
+  return kept;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.leaderboard(p_period text DEFAULT 'month'::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4019,32 +4067,36 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.load_session(p_interaction_id uuid, p_generation bigint)
+CREATE OR REPLACE FUNCTION public.load_session(p_interaction_id uuid, p_generation bigint, p_lease_seconds numeric DEFAULT 8)
  RETURNS jsonb
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 declare
   mine interactions;
 begin
-  select * into mine from interactions
-  where id = p_interaction_id and generation = p_generation and status = 'active';
+  update interactions set
+    loaded_generation = generation,
+    lease_until = clock_timestamp() + make_interval(secs => p_lease_seconds::double precision)
+  where id = p_interaction_id and generation = p_generation and status = 'active'
+  returning * into mine;
   if not found then
     perform floorwalker.fail('stale_generation', 'Another worker holds this interaction now, or it has ended.');
   end if;
   return jsonb_build_object(
     'now', clock_timestamp(),
     'interaction', floorwalker.public_row(mine),
+    'handed_over', mine.generation > 1 and mine.handed_over_generation = mine.generation - 1,
     'business', (select to_jsonb(b) from businesses b where b.id = mine.business_id),
     'customer', (select to_jsonb(c) from customers c where c.id = mine.customer_id),
     'snapshot', mine.agent_snapshot,
     'tools', coalesce((select jsonb_agg(to_jsonb(t) order by t.tool_name)
       from agent_tools t where t.agent_id = mine.agent_id), '[]'),
-    'whispers', coalesce((select jsonb_agg(floorwalker.whisper_row(w) order by w.created_at, w.id)
-      from whispers w where w.interaction_id = mine.id), '[]'),
     'messages', coalesce((select jsonb_agg(to_jsonb(m) order by m.seq)
       from interaction_messages m where m.interaction_id = mine.id), '[]'),
+    'whispers', coalesce((select jsonb_agg(floorwalker.whisper_row(w) order by w.created_at, w.id)
+      from whispers w where w.interaction_id = mine.id), '[]'),
     'calls', coalesce((select jsonb_agg(to_jsonb(c) order by c.requested_at, c.id)
       from tool_calls c where c.interaction_id = mine.id), '[]'));
 end
@@ -4320,16 +4372,38 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.release_lease(p_interaction_id uuid, p_generation bigint)
+CREATE OR REPLACE FUNCTION public.release_lease(p_interaction_id uuid, p_generation bigint, p_handed_over boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
-  update interactions set worker_id = null, lease_until = clock_timestamp()
+  update interactions set
+    worker_id = null,
+    lease_until = clock_timestamp(),
+    handed_over_generation = case when p_handed_over then generation else handed_over_generation end
   where id = p_interaction_id and generation = p_generation and status = 'active';
   return jsonb_build_object('released', found);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.release_worker(p_worker_id text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  released integer;
+begin
+  perform 1 from interactions where worker_id = p_worker_id and status = 'active'
+  order by agent_id, id for no key update;
+  update interactions set worker_id = null, lease_until = clock_timestamp()
+  where worker_id = p_worker_id and status = 'active';
+  get diagnostics released = row_count;
+  return released;
 end
 $function$
 ;
@@ -5395,6 +5469,8 @@ grant execute on function floorwalker.find_business(jsonb) to service_role;
 
 grant execute on function floorwalker.find_person(uuid,text,text,text) to service_role;
 
+grant execute on function floorwalker.healthy_stretch() to service_role;
+
 grant execute on function floorwalker.index_archive(uuid) to service_role;
 
 grant execute on function floorwalker.index_changed_archive() to service_role;
@@ -5537,11 +5613,13 @@ grant execute on function heartbeat(text,jsonb,numeric) to service_role;
 
 grant execute on function interaction_tracks(uuid,integer) to authenticated;
 
+grant execute on function keep_claims(text,jsonb,numeric) to service_role;
+
 grant execute on function leaderboard(text) to authenticated;
 
 grant execute on function load_agent_tools(uuid,bigint) to service_role;
 
-grant execute on function load_session(uuid,bigint) to service_role;
+grant execute on function load_session(uuid,bigint,numeric) to service_role;
 
 grant execute on function load_tool_tokens(uuid,text) to service_role;
 
@@ -5563,7 +5641,9 @@ grant execute on function register_user(jsonb) to service_role;
 
 grant execute on function release_control(uuid,bigint,text,uuid) to service_role;
 
-grant execute on function release_lease(uuid,bigint) to service_role;
+grant execute on function release_lease(uuid,bigint,boolean) to service_role;
+
+grant execute on function release_worker(text) to service_role;
 
 grant execute on function request_callback(uuid,bigint,text,text,text) to service_role;
 

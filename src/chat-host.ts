@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const services = await createProcessServices(config, log);
   const host = new SessionHost({
     services,
-    claims: createClaims(services.db, config, config.figures.leaseMs, log),
+    claims: createClaims(services.db, config, log),
     version: softwareVersion,
     maxSessions: config.worker.chatsPerProcess,
     log,
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     if (order.success) stop(order.data.drainMs);
   });
   await host.start();
-  report({ kind: 'ready' });
+  report({ kind: 'ready', hostId: host.id });
   setInterval(() => {
     report({ kind: 'beat', active: host.active, residentBytes: process.memoryUsage.rss() });
   }, BEAT_MS);

@@ -6,6 +6,7 @@ import { FloorwalkerError } from './errors.ts';
 import { createLog } from './log.ts';
 import { loadSessionFor } from './runtime/load-session.ts';
 import { createProcessServices, type ProcessServices } from './runtime/process-services.ts';
+import { watchWorker } from './runtime/worker-signals.ts';
 import type { InteractionSession } from './session/interaction-session.ts';
 
 interface ProcessData extends Record<string, unknown> {
@@ -47,13 +48,16 @@ async function begin(
   services: ProcessServices,
   key: AgentIdentity,
 ): Promise<InteractionSession> {
-  const session = await loadSessionFor(key, ctx.room, ctx.connect(), services);
-  // The worker asks its jobs to leave: when the drain time is over, or when it was told to stop at once.
-  ctx.addShutdownCallback(() => session.leave('the worker stops'));
+  let session: InteractionSession | undefined;
+  let asked: string | undefined;
+  watchWorker(process, services.clock, (why) => {
+    asked = why;
+    void session?.handOver(why);
+  });
   // The process stays until everything is stored, also when the room is gone and the database away.
-  ctx.addShutdownCallback(async () => void (await session.outcome));
-  // The worker is dead: this process would be ended in mid-sentence some seconds later.
-  process.once('disconnect', () => void session.leave('the worker died'));
+  ctx.addShutdownCallback(async () => void (await session?.outcome));
+  session = await loadSessionFor(key, ctx.room, () => ctx.connect(), services);
   await session.start();
+  if (asked !== undefined) void session.handOver(asked);
   return session;
 }

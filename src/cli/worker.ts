@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config.ts';
 import { createServiceClient } from '../database/client.ts';
+import { releaseWorker } from '../database/leases.ts';
 import type { Log } from '../log.ts';
-import { createClaims, LEASE_OF_A_NEW_PROCESS_MS } from '../runtime/claims.ts';
+import { createClaims } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
 import { HostProcesses } from '../runtime/host-processes.ts';
 import { Housekeeping } from '../runtime/housekeeping.ts';
+import { createSummon } from '../runtime/summon.ts';
 import { Worker } from '../runtime/worker.ts';
 import { systemClock } from '../session/clock.ts';
 
@@ -18,13 +20,24 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
   const db = createServiceClient(config.supabase);
   const worker = new Worker({
     config,
-    claims: createClaims(db, config, LEASE_OF_A_NEW_PROCESS_MS, log),
+    claims: createClaims(db, config, log),
+    onGivenBack: () => dispatcher.hurry(),
+    clock: systemClock,
     log,
   });
-  const chats = new HostProcesses({ config, clock: systemClock, log });
+  const chats = new HostProcesses({
+    config,
+    onLost: async (hostId) => {
+      await releaseWorker(db, hostId);
+      dispatcher.hurry();
+    },
+    clock: systemClock,
+    log,
+  });
   const dispatcher = new Dispatcher({
     db,
     config,
+    summon: createSummon(config.livekit),
     hasPlace: (channel) => (channel === 'chat' ? chats.hasPlace : worker.hasPlace),
     clock: systemClock,
     log,

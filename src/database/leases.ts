@@ -30,15 +30,45 @@ export function heartbeat(
   );
 }
 
-/** Gives an interaction back at once, for another worker to carry on. False when it was not ours any more. */
-export async function releaseLease(db: Database, lease: Lease): Promise<boolean> {
+/**
+ * Renews what a worker has claimed and whose process has not begun yet. Returns the interactions that were
+ * renewed: the others are in the hands of their processes, or of another worker.
+ */
+export function keepClaims(
+  db: Database,
+  args: { workerId: string; claims: readonly Lease[]; leaseSeconds: number },
+): Promise<string[]> {
+  const { workerId, claims, leaseSeconds } = args;
+  const parameters = { p_worker_id: workerId, p_claims: toJson(claims), p_lease_seconds: leaseSeconds };
+  return callFunction(db, 'keep_claims', parameters, z.array(z.guid()));
+}
+
+/**
+ * Gives an interaction back at once, for another worker to carry on. False when it was not ours any more.
+ *
+ * @param options.handedOver the session left in good order: its successor goes on without an apology.
+ */
+export async function releaseLease(
+  db: Database,
+  lease: Lease,
+  options: { handedOver?: boolean } = {},
+): Promise<boolean> {
   const { released } = await callFunction(
     db,
     'release_lease',
-    { p_interaction_id: lease.interactionId, p_generation: lease.generation },
+    {
+      p_interaction_id: lease.interactionId,
+      p_generation: lease.generation,
+      p_handed_over: options.handedOver ?? false,
+    },
     z.object({ released: z.boolean() }),
   );
   return released;
+}
+
+/** Gives everything back that a process held which is known to be dead. Returns how many interactions that were. */
+export async function releaseWorker(db: Database, workerId: string): Promise<number> {
+  return callFunction(db, 'release_worker', { p_worker_id: workerId }, z.number());
 }
 
 const polledPermissionSchema = z.object({

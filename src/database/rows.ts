@@ -112,6 +112,7 @@ export const interactionRowSchema = z.looseObject({
   supervisor_requested_at: time.nullable(),
   generation: z.number(),
   claim_attempts: z.number(),
+  recoveries: z.number(),
 });
 export type InteractionRow = z.output<typeof interactionRowSchema>;
 

@@ -15,6 +15,8 @@ const loadedSchema = z.object({
   /** The database's clock. */
   now: z.string(),
   interaction: interactionRowSchema.extend({ worker_id: z.string().nullable() }),
+  /** The generation before this one left in good order. */
+  handed_over: z.boolean(),
   business: businessRowSchema,
   customer: z.looseObject({ id: z.guid(), name: z.string().nullable() }).nullable(),
   snapshot: agentSnapshotSchema,
@@ -36,14 +38,19 @@ export function loadAgentTools(
 }
 
 /**
- * Everything that a session begins with, for the process that runs it.
+ * Everything that a session begins with, for the process that runs it; from now on the lease is that process's
+ * to renew, and no longer its worker's.
  *
  * @throws FloorwalkerError `stale_generation` when the claim does not hold any more.
  */
 export function loadSession(
   db: Database,
-  args: { interactionId: string; generation: number },
+  args: { interactionId: string; generation: number; leaseSeconds?: number },
 ): Promise<LoadedSession> {
-  const parameters = { p_interaction_id: args.interactionId, p_generation: args.generation };
+  const parameters = {
+    p_interaction_id: args.interactionId,
+    p_generation: args.generation,
+    p_lease_seconds: args.leaseSeconds ?? 8,
+  };
   return callFunction(db, 'load_session', parameters, loadedSchema);
 }

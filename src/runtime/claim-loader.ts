@@ -1,7 +1,10 @@
+import { z } from 'zod';
+import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import { type LoadedSession, loadSession } from '../database/session-load.ts';
 import { customerIdentity } from '../domain/identities.ts';
 import type { Claim } from '../session/claim.ts';
+import type { AnswerMark } from '../session/unanswered.ts';
 
 /**
  * The claim of a job, in the session's own terms.
@@ -12,14 +15,16 @@ import type { Claim } from '../session/claim.ts';
 export async function loadClaim(
   db: Database,
   key: { interactionId: string; generation: number },
+  config: Config,
   telephoneIdentity?: string,
 ): Promise<Claim> {
-  const loaded = await loadSession(db, key);
+  const loaded = await loadSession(db, { ...key, leaseSeconds: config.figures.leaseMs / 1000 });
   const { interaction, business, customer, snapshot } = loaded;
   return {
     ...key,
     workerId: interaction.worker_id ?? '',
     recovered: interaction.claim_attempts > 1,
+    handedOver: loaded.handed_over,
     channel: interaction.interaction_type,
     room: interaction.livekit_room_id,
     customerIdentity: telephoneIdentity ?? customerIdentity(interaction.id),
@@ -49,10 +54,23 @@ export async function loadClaim(
       text: message.content,
       interrupted: message.interrupted,
       at: Date.parse(message.spoken_at ?? message.created_at),
+      ...readMetadata(message.metadata),
     })),
     calls: loaded.calls.map((call: LoadedSession['calls'][number]) => ({
       ...call,
-      at: Date.parse(call.requested_at),
+      // Where its output came, as in the conversation that was: what was said while it waited stands before it.
+      at: Date.parse(call.finished_at ?? call.requested_at),
     })),
   };
+}
+
+const metadataSchema = z.looseObject({
+  mark: z.object({ answers: z.string().nullable(), settled: z.array(z.string()) }).optional(),
+  resends: z.boolean().optional(),
+});
+
+/** What earlier sessions kept with a message for their successors. */
+function readMetadata(metadata: unknown): { mark?: AnswerMark | undefined; resends: boolean } {
+  const { data } = metadataSchema.safeParse(metadata);
+  return { mark: data?.mark, resends: data?.resends ?? false };
 }

@@ -2,34 +2,28 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import { claimInteraction, completeInteraction, createInteraction } from '../database/interactions.ts';
-import { releaseLease } from '../database/leases.ts';
+import { keepClaims, releaseLease } from '../database/leases.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Claims } from './worker.ts';
 
-/** A call's process may have to be started first; its own heartbeats then shorten the lease to the usual one. */
-export const LEASE_OF_A_NEW_PROCESS_MS = 45_000;
-/** An interaction is carried on this often; a longer call with many deployments is rarer than one that kills. */
-const MOST_CLAIMS = 8;
+/** An interaction that was lost so often within a short time ends those who take it, and is given up. */
+const MOST_RECOVERIES = 8;
 
-/** @param firstLeaseMs until the first heartbeat of whoever runs what is claimed. */
-export function createClaims(db: Database, config: Config, firstLeaseMs: number, log: Log): Claims {
+export function createClaims(db: Database, config: Config, log: Log): Claims {
   const rooms = new RoomServiceClient(
     config.livekit.url.replace(/^ws/, 'http'),
     config.livekit.apiKey,
     config.livekit.apiSecret,
   );
+  const leaseSeconds = config.figures.leaseMs / 1000;
   return {
     async claim(interactionId, workerId, only) {
       if (only && (await channelOf(db, interactionId)) !== only) return { refused: 'other_channel' };
-      const claim = await claimInteraction(db, {
-        interactionId,
-        workerId,
-        leaseSeconds: firstLeaseMs / 1_000,
-      });
+      const claim = await claimInteraction(db, { interactionId, workerId, leaseSeconds });
       if (!claim.claimed) return { refused: claim.reason };
       const { generation } = claim;
-      if (claim.interaction.claim_attempts <= MOST_CLAIMS) return { generation };
+      if (claim.interaction.recoveries <= MOST_RECOVERIES) return { generation };
       // One that has ended every worker that took it would end the next one too.
       await completeInteraction(db, {
         interactionId,
@@ -38,9 +32,11 @@ export function createClaims(db: Database, config: Config, firstLeaseMs: number,
         endReason: 'recovery_failed',
       });
       log.error(
-        { interaction: interactionId, claims: MOST_CLAIMS },
+        { interaction: interactionId, recoveries: claim.interaction.recoveries },
         'interaction given up: no worker could carry it',
       );
+      // Their client is told by the end of the room; a room that is gone already needs no end.
+      await rooms.deleteRoom(claim.interaction.livekit_room_id).catch(() => undefined);
       return { refused: 'recovery_failed' };
     },
 
@@ -57,9 +53,9 @@ export function createClaims(db: Database, config: Config, firstLeaseMs: number,
       return created.interaction_id;
     },
 
-    async release(interactionId, generation) {
-      await releaseLease(db, { interactionId, generation });
-    },
+    release: (claim) => releaseLease(db, claim),
+
+    keep: (claims, workerId) => keepClaims(db, { workerId, claims, leaseSeconds }),
 
     // A process that was only stopped wakes up as a ghost beside its successor; out of the room it is harmless.
     async removePredecessors(room, interactionId, generation) {

@@ -1,23 +1,27 @@
-import { AgentDispatchClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import { type ClaimableInteraction, claimableInteractions } from '../database/leases.ts';
-import { AGENT_NAME } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
+import type { Summon } from './summon.ts';
 
 export interface DispatcherDeps {
   readonly db: Database;
   readonly config: Config;
+  readonly summon: Summon;
   /** Whether this worker could take one more; a dispatch that nobody can take only wastes LiveKit's one attempt. */
   hasPlace(channel: 'voice' | 'chat'): boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-const ROUND_MS = 1_000;
-/** A dispatch that was made has this long to become a claim before it is made again. */
-const PATIENCE_MS = 3_000;
+/** Part of what a customer waits for when a worker and its processes die together: lease, round, dispatch. */
+const ROUND_MS = 500;
+/**
+ * A dispatch that was made has this long to become a claim before it is made again. LiveKit may offer it to a
+ * worker that was stopped or cut off, and waits long for its answer; the next one may go elsewhere.
+ */
+const PATIENCE_MS = 1_500;
 
 /**
  * LiveKit tries a dispatch once and forgets it: with no worker free, or when a worker dies, nobody comes.
@@ -26,19 +30,18 @@ const PATIENCE_MS = 3_000;
  */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
-  readonly #dispatches: AgentDispatchClient;
   /** When an interaction's generation was last dispatched or first seen; the key changes with each claim. */
   readonly #triedAt = new Map<string, number>();
   #cancel: (() => void) | undefined;
   #unanswered = false;
   #holdersRenewUntil = 0;
   #stopped = true;
+  #busy = false;
+  #hurried = false;
   #working: Promise<void> = Promise.resolve();
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
-    const { url, apiKey, apiSecret } = deps.config.livekit;
-    this.#dispatches = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
   }
 
   start(): void {
@@ -53,12 +56,30 @@ export class Dispatcher {
     await this.#working;
   }
 
+  /** Something waits for a worker: looks at once. */
+  hurry(): void {
+    if (this.#stopped) return;
+    if (this.#busy) {
+      this.#hurried = true;
+      return;
+    }
+    this.#cancel?.();
+    this.#begin();
+  }
+
   #schedule(): void {
     if (this.#stopped) return;
     // Workers of a fleet that were started together must not ask together for ever.
-    const delayMs = ROUND_MS * (0.75 + Math.random() / 2);
-    this.#cancel = this.#deps.clock.after(delayMs, () => {
-      this.#working = this.#work().finally(() => this.#schedule());
+    const delayMs = this.#hurried ? 0 : ROUND_MS * (0.75 + Math.random() / 2);
+    this.#hurried = false;
+    this.#cancel = this.#deps.clock.after(delayMs, () => this.#begin());
+  }
+
+  #begin(): void {
+    this.#busy = true;
+    this.#working = this.#work().finally(() => {
+      this.#busy = false;
+      this.#schedule();
     });
   }
 
@@ -102,9 +123,7 @@ export class Dispatcher {
     this.#triedAt.set(key, clock.now());
     const { interaction_id, room } = interaction;
     try {
-      await this.#dispatches.createDispatch(room, AGENT_NAME, {
-        metadata: JSON.stringify({ interaction_id, channel: interaction.agent_type }),
-      });
+      await this.#deps.summon({ channel: interaction.agent_type, interactionId: interaction_id, room });
       log.info(
         { interaction: interaction_id, attempts: interaction.claim_attempts },
         'waiting interaction dispatched again',

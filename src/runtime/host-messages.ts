@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 /** What a process of chats tells the worker that started it. */
 export const hostReportSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('ready') }),
+  /** Takes chats now; the id is that of its leases. */
+  z.object({ kind: z.literal('ready'), hostId: z.string() }),
   z.object({
     kind: z.literal('beat'),
     /** Chats that run or are being taken. */

@@ -16,6 +16,8 @@ const EXIT_MS = 20_000;
 interface HostProcess {
   readonly child: ChildProcess;
   readonly exited: Promise<void>;
+  /** Of its leases; there from the moment at which it takes chats. */
+  hostId: string | undefined;
   ready: boolean;
   active: number;
   /** Takes nothing new: it is being replaced, or the worker stops. */
@@ -25,6 +27,8 @@ interface HostProcess {
 
 export interface HostProcessesDeps {
   readonly config: Config;
+  /** A process has ended by itself: what it held is for others to carry on. */
+  onLost(hostId: string): Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -97,6 +101,7 @@ export class HostProcesses {
     const process: HostProcess = {
       child,
       exited: exit.promise,
+      hostId: undefined,
       ready: false,
       active: 0,
       leaving: false,
@@ -123,6 +128,13 @@ export class HostProcesses {
       'a process of chats ended by itself; its chats are taken over',
     );
     process.leaving = true;
+    if (process.hostId !== undefined) {
+      this.#deps
+        .onLost(process.hostId)
+        .catch((err: unknown) =>
+          log.warn({ err }, 'leases could not be given back; they run out by themselves'),
+        );
+    }
     this.#cancelRestart = clock.after(longest, () => this.#grow());
   }
 
@@ -135,6 +147,7 @@ export class HostProcesses {
     process.cancelStall = clock.after(config.figures.leaseMs, () => this.#onStalled(process));
     if (report.data.kind === 'ready') {
       process.ready = true;
+      process.hostId = report.data.hostId;
       this.#firstReady.resolve();
       log.info({ child: process.child.pid }, 'a process of chats is registered with LiveKit');
       return;

@@ -1,6 +1,7 @@
 import type { Room } from '@livekit/rtc-node';
 import type { AgentIdentity } from '../domain/identities.ts';
 import { InteractionSession } from '../session/interaction-session.ts';
+import { TextInbox } from '../session/text-inbox.ts';
 import { loadClaim } from './claim-loader.ts';
 import { findCustomer } from './customer.ts';
 import type { ProcessServices } from './process-services.ts';
@@ -9,15 +10,22 @@ import type { ProcessServices } from './process-services.ts';
  * A session for a claimed interaction, ready to start: the one way to it, whether it has a process for itself or
  * shares one.
  *
- * @param connected settles when `room` is connected.
- * @throws FloorwalkerError `stale_generation`, and whatever `connected` rejects with
+ * @param connect connects `room`.
+ * @throws FloorwalkerError `stale_generation`, and whatever `connect` rejects with
  */
 export async function loadSessionFor(
   key: AgentIdentity,
   room: Room,
-  connected: Promise<unknown>,
+  connect: () => Promise<unknown>,
   services: ProcessServices,
 ): Promise<InteractionSession> {
-  const [claim] = await Promise.all([loadClaim(services.db, key), connected]);
-  return new InteractionSession(await findCustomer(claim, room, services), room, services);
+  const inbox = new TextInbox(room);
+  const [claim] = await Promise.all([loadClaim(services.db, key, services.config), connect()]);
+  // In a room of somebody else's making the customer may be waited for longer than a lease lasts.
+  const letGo = services.leases.keep(claim, { onPolled: () => {}, onLost: () => {} });
+  try {
+    return new InteractionSession(await findCustomer(claim, room, services), room, inbox, services);
+  } finally {
+    letGo();
+  }
 }

@@ -21,6 +21,7 @@ import type { InteractionStore, SessionNews, SessionServices } from '../session/
 import { createToolCallStore } from '../tools/call-store.ts';
 import { ServerPool } from '../tools/server-pool.ts';
 import { createToolTokens } from '../tools/token-rows.ts';
+import { createSummon } from './summon.ts';
 
 export interface ProcessServices extends SessionServices {
   readonly db: Database;
@@ -68,6 +69,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
     interactions: createInteractionStore(db),
     toolCalls: createToolCallStore(db),
     toolServers: new ServerPool({ config: config.tools, log, tokens: createToolTokens(db, config.tools) }),
+    summon: createSummon(config.livekit),
     rooms: new RoomServiceClient(
       config.livekit.url.replace(/^ws/, 'http'),
       config.livekit.apiKey,
@@ -111,9 +113,7 @@ function createInteractionStore(db: Database): InteractionStore {
     async updateArchive(interactionId, result) {
       await updateArchive(db, { interactionId, result });
     },
-    async release(key) {
-      await releaseLease(db, key);
-    },
     loadTools: (key) => loadAgentTools(db, key),
+    release: (key, handedOver) => releaseLease(db, key, { handedOver }),
   };
 }

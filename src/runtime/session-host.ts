@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Job } from '@livekit/protocol';
 import { Room } from '@livekit/rtc-node';
@@ -33,7 +34,7 @@ interface Place {
  */
 export class SessionHost {
   /** Also the worker id of its leases. */
-  readonly id = `${hostname()}-${process.pid}`;
+  readonly id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   readonly #deps: SessionHostDeps;
   readonly #link: AgentLink;
   /** By the job's id. */
@@ -88,7 +89,7 @@ export class SessionHost {
     const cancel = services.clock.after(drainMs, () => over.resolve());
     await Promise.race([this.#allEnded(), over.promise]);
     cancel();
-    const leaving = [...this.#places.values()].map(({ session }) => session?.leave('the worker stops'));
+    const leaving = [...this.#places.values()].map(({ session }) => session?.handOver('the worker stops'));
     await Promise.allSettled(leaving);
     await this.#allEnded();
     this.#link.close();
@@ -134,7 +135,7 @@ export class SessionHost {
       { interaction: place.key.interactionId },
       'LiveKit did not assign a job that was taken',
     );
-    await this.#deps.claims.release(place.key.interactionId, place.key.generation).catch(() => {});
+    await this.#deps.claims.release(place.key).catch(() => {});
   }
 
   #begin({ job, identity, url, token }: Assignment): void {
@@ -149,15 +150,15 @@ export class SessionHost {
     const { interactionId: interaction, generation } = place.key;
     const room = new Room();
     try {
-      const connected = room.connect(url, token, { autoSubscribe: true, dynacast: false });
-      place.session = await loadSessionFor(place.key, room, connected, services);
+      const connect = () => room.connect(url, token, { autoSubscribe: true, dynacast: false });
+      place.session = await loadSessionFor(place.key, room, connect, services);
       await place.session.start();
       const outcome = await place.session.outcome;
       log.info({ interaction, generation, outcome }, 'chat done');
     } catch (err) {
       log.error({ err, interaction, generation }, 'chat failed');
       // For the next worker to take at once, rather than when the lease runs out.
-      await this.#deps.claims.release(interaction, generation).catch(() => {});
+      await this.#deps.claims.release(place.key).catch(() => {});
     } finally {
       await room.disconnect().catch(() => {});
     }

@@ -4,7 +4,9 @@ import { AgentServer, initializeLogger, type JobRequest, ServerOptions } from '@
 import type { Config } from '../config.ts';
 import { AGENT_NAME, agentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
+import type { Clock } from '../session/clock.ts';
 import { type AgentRequest, type ParsedMetadata, parseJobMetadata } from './job-metadata.ts';
+import { JobWatch, type WatchedClaim } from './job-watch.ts';
 
 /** How a job's interaction is found and leased; over the database in production. */
 export interface Claims {
@@ -18,12 +20,18 @@ export interface Claims {
   /** Makes the row of an interaction that did not begin at the API. @returns its id. */
   createFor(request: AgentRequest, room: string): Promise<string>;
   removePredecessors(room: string, interactionId: string, generation: number): Promise<void>;
-  release(interactionId: string, generation: number): Promise<void>;
+  /** @returns whether it was still held and open. */
+  release(claim: WatchedClaim): Promise<boolean>;
+  /** Renews the leases of claims whose processes have not begun; resolves with the interactions it renewed. */
+  keep(claims: WatchedClaim[], workerId: string): Promise<string[]>;
 }
 
 export interface WorkerDeps {
   readonly config: Config;
   readonly claims: Claims;
+  /** An interaction of this worker waits for somebody who carries it on. */
+  onGivenBack(): void;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -41,6 +49,7 @@ export class Worker {
   readonly #deps: WorkerDeps;
   readonly #server: AgentServer;
   readonly #admitted = new Set<string>();
+  readonly #jobs: JobWatch;
   #draining: Promise<void> | undefined;
   #running: Promise<void> | undefined;
 
@@ -48,6 +57,14 @@ export class Worker {
     this.#deps = deps;
     const { config } = deps;
     this.id = `${hostname()}-${process.pid}`;
+    this.#jobs = new JobWatch({
+      runningJobs: () => this.#server.activeJobs.map((info) => info.job.id),
+      keep: (claims) => deps.claims.keep(claims, this.id),
+      onGone: (claim) => this.#onGone(claim),
+      heartbeatMs: config.figures.heartbeatMs,
+      clock: deps.clock,
+      log: deps.log,
+    });
     initializeLogger({ pretty: false, level: config.worker.logLevel });
     this.#server = new AgentServer(
       new ServerOptions({
@@ -106,7 +123,16 @@ export class Worker {
       log.warn({ err, interactions: this.#active }, 'conversations go on elsewhere: the drain time is over');
     }
     await this.#server.close();
+    this.#jobs.close();
     log.info('worker stopped');
+  }
+
+  /** A session that ended or left has done so in the database too: then there is nothing to give back. */
+  async #onGone(claim: WatchedClaim): Promise<void> {
+    if (!(await this.#deps.claims.release(claim))) return;
+    const { interactionId: interaction, generation } = claim;
+    this.#deps.log.warn({ interaction, generation }, 'a job process died; its interaction was given back');
+    this.#deps.onGivenBack();
   }
 
   async #onRequest(request: JobRequest): Promise<void> {
@@ -148,10 +174,12 @@ export class Worker {
     }
     const { generation } = claimed;
     try {
+      this.#jobs.watch(request.id, { interactionId, generation });
       await this.#deps.claims.removePredecessors(room, interactionId, generation);
       await request.accept('Agent', agentIdentity(interactionId, generation));
     } catch (err) {
-      await this.#deps.claims.release(interactionId, generation);
+      this.#jobs.forget(request.id);
+      await this.#deps.claims.release({ interactionId, generation });
       throw err;
     }
     log.info({ interaction: interactionId, generation }, 'job taken');

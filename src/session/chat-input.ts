@@ -1,21 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { Room, TextStreamReader } from '@livekit/rtc-node';
 import { maskCardNumbers } from '../domain/card-numbers.ts';
-import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT } from '../domain/identities.ts';
+import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import type { Clock } from './clock.ts';
 import type { StoreResult } from './outbox.ts';
+import type { TextInbox } from './text-inbox.ts';
 
 export interface IncomingMessage {
   readonly id: string;
   readonly from: 'customer' | 'supervisor';
   readonly text: string;
   readonly at: number;
+  /** The sender's client gave it an id of its own, and so keeps it until it is acknowledged. */
+  readonly resends: boolean;
 }
 
 export interface ChatInputDeps {
   readonly room: Room;
+  readonly inbox: TextInbox;
   /** Who may be heard: the customer, or the supervisor who has control. Anybody else is ignored. */
   roleOf(identity: string): 'customer' | 'supervisor' | undefined;
   /** Takes a message into conversation and transcript; resolves when it is stored. Same id: same message. */
@@ -42,7 +46,7 @@ export class ChatInput {
   }
 
   open(): void {
-    this.#deps.room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
+    this.#deps.inbox.deliverTo((reader, identity) => {
       const order = this.#orders.get(identity) ?? new ArrivalOrder(this.#deps.clock);
       this.#orders.set(identity, order);
       void this.#read(reader, identity, order.begin());
@@ -50,7 +54,7 @@ export class ChatInput {
   }
 
   close(): void {
-    this.#deps.room.unregisterTextStreamHandler(TOPIC_CHAT);
+    this.#deps.inbox.close();
   }
 
   async #read(
@@ -60,8 +64,9 @@ export class ChatInput {
   ): Promise<void> {
     try {
       const text = await readBounded(reader);
-      const sentId = reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID] ?? reader.info.streamId;
-      inOrder(() => this.#deliver(text, sentId, identity));
+      const ownId = reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID];
+      const sentId = ownId ?? reader.info.streamId;
+      inOrder(() => this.#deliver(text, sentId, identity, ownId !== undefined));
     } catch (err) {
       this.#deps.log.warn({ err, identity }, 'text stream could not be read');
       inOrder(() => {
@@ -70,7 +75,7 @@ export class ChatInput {
     }
   }
 
-  #deliver(text: string | undefined, sentId: string, identity: string): void {
+  #deliver(text: string | undefined, sentId: string, identity: string, resends: boolean): void {
     const from = this.#deps.roleOf(identity);
     if (!from) {
       this.#deps.log.debug({ identity }, 'text from somebody who may not write here');
@@ -82,7 +87,8 @@ export class ChatInput {
       return;
     }
     const id = messageId(identity, sentId);
-    this.#take({ id: id.stored, from, text: clean, at: this.#deps.clock.now() }, id.sent, identity);
+    const at = this.#deps.clock.now();
+    this.#take({ id: id.stored, from, text: clean, at, resends }, id.sent, identity);
   }
 
   #take(message: IncomingMessage, sentId: string, identity: string): void {

@@ -2,6 +2,7 @@ import type { StoredToolCall } from '../tools/ledger-types.ts';
 import type { AgentToolRow } from '../tools/types.ts';
 import type { Speaker } from './conversation.ts';
 import type { RecordKey } from './outbox.ts';
+import type { AnswerMark } from './unanswered.ts';
 import type { Vocabulary } from './wrap-up.ts';
 
 export type PhoneSource = 'claimed' | 'sip' | 'verified';
@@ -14,6 +15,8 @@ export interface Claim extends RecordKey {
   readonly workerId: string;
   /** An earlier generation has held this interaction: the customer was in the middle of a conversation. */
   readonly recovered: boolean;
+  /** The generation before this one left in good order: nothing was cut off and nobody has to apologise. */
+  readonly handedOver: boolean;
   readonly channel: 'voice' | 'chat';
   readonly room: string;
   /** Identity under which the customer is in the room. */
@@ -44,6 +47,10 @@ export interface Claim extends RecordKey {
     readonly text: string;
     readonly interrupted: boolean;
     readonly at: number;
+    /** Of a reply: what it answered. */
+    readonly mark?: AnswerMark | undefined;
+    /** Of a customer's message: their client keeps it until it is acknowledged. */
+    readonly resends: boolean;
   }[];
   readonly calls: readonly (StoredToolCall & { readonly at: number })[];
 }

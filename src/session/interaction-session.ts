@@ -10,9 +10,12 @@ import { type Ended, finishInteraction, type SessionOutcome } from './finish.ts'
 import { leaveRoom } from './hang-up.ts';
 import { createMedia, type Media } from './media.ts';
 import { Outage } from './outage.ts';
+import { Predecessors } from './predecessors.ts';
 import { Recorder, traceError } from './recorder.ts';
+import { RoomLink } from './room-link.ts';
 import type { SessionNews, SessionServices } from './services.ts';
 import { assembleParts, endForAbsence, type SessionLife, type SessionParts } from './session-parts.ts';
+import type { TextInbox } from './text-inbox.ts';
 import { traceUsage } from './usage-trace.ts';
 
 /** How long an utterance may still be going on before an interaction ends all the same. */
@@ -20,6 +23,8 @@ const LAST_WORDS_MS = 15_000;
 const RUNNING_TOOLS_MS = 5_000;
 /** How long after the last words the line is closed, even if the archive has to wait for the database. */
 const LINE_CLOSES_MS = 6_000;
+/** Sentence and tools together, when the interaction is handed over: the framework ends a job after 15 s. */
+const HAND_OVER_MS = 9_000;
 
 /**
  * One interaction from its claim to its archive. An object, not a process: it keeps nothing in modules and
@@ -35,12 +40,15 @@ export class InteractionSession {
   readonly #claim: Claim;
   readonly #services: SessionServices;
   readonly #room: Room;
+  readonly #inbox: TextInbox;
   readonly #log: Log;
   readonly #prompts: PromptBook;
   readonly #conversation = new Conversation();
   readonly #recorder: Recorder;
   readonly #life: SessionLife;
   readonly #outage: Outage;
+  readonly #predecessors: Predecessors;
+  readonly #link: RoomLink;
   #media: Media | undefined;
   /** There from the moment at which the media are. */
   #parts: SessionParts | undefined;
@@ -50,7 +58,9 @@ export class InteractionSession {
   #leaving = false;
   #started = false;
 
-  constructor(claim: Claim, room: Room, services: SessionServices) {
+  /** @param inbox of the room, made before it was connected. */
+  constructor(claim: Claim, room: Room, inbox: TextInbox, services: SessionServices) {
+    this.#inbox = inbox;
     this.#claim = claim;
     this.#room = room;
     this.#services = services;
@@ -62,11 +72,20 @@ export class InteractionSession {
       outbox: services.outbox,
       clock: services.clock,
     });
+    const { clock, rooms, config } = services;
+    const log = this.#log;
     this.#outage = new Outage({
-      limitMs: services.config.figures.databaseOutageMs,
+      limitMs: config.figures.databaseOutageMs,
       recorder: this.#recorder,
       onTooLong: () => void this.end('failed', 'database_away', this.#goodbye('outage_goodbye')),
-      log: this.#log,
+      log,
+    });
+    this.#predecessors = new Predecessors({ key: claim, roomName: claim.room, room, rooms, clock, log });
+    this.#link = new RoomLink({
+      room,
+      limitMs: config.figures.leaseMs / 2,
+      onLost: () => void this.leave('the room can not be reached'),
+      clock,
     });
     this.outcome = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -106,15 +125,19 @@ export class InteractionSession {
           conversation: this.#conversation,
           recorder: this.#recorder,
           media,
+          inbox: this.#inbox,
           log: this.#log,
         },
         this.#life,
       );
       this.#parts = parts;
       await media.session.startLinked(parts.agent, media.roomIo);
+      await this.#predecessors.expel();
       this.#listen(media, parts);
       this.#started = true;
-      this.#recorder.step('joined', { output: { recovered: claim.recovered } });
+      const { recovered, handedOver } = claim;
+      this.#recorder.step('joined', { output: { recovered, handedOver } });
+      this.#log.info({ recovered, handedOver }, 'session began');
     } catch (error) {
       this.#log.error({ err: error }, 'the session could not start');
       this.#recorder.step('join_failed', { error: traceError(error) });
@@ -161,23 +184,46 @@ export class InteractionSession {
   async leave(why: string): Promise<void> {
     if (!(await this.#begins())) return;
     const parts = this.#parts;
-    if (this.#started) {
-      parts?.replies.hush();
-      parts?.chat.close();
-      parts?.presence.close();
-    }
+    if (this.#started) parts?.replies.hush();
     parts?.watch.close();
-    const { clock, outbox, interactions } = this.#services;
     // A call that is under way has its effect whoever waits for it; its row should say so before another reads it.
-    await within(clock, RUNNING_TOOLS_MS, parts?.tools.runningDone() ?? Promise.resolve());
+    await within(this.#services.clock, RUNNING_TOOLS_MS, parts?.tools.suspend() ?? Promise.resolve());
+    await this.#depart(why, false);
+  }
+
+  /**
+   * Leaves in good order: the sentence that has begun is finished, tools that run come to their end, and the next
+   * worker goes on as if nothing had happened. Safe to call twice.
+   */
+  async handOver(why: string): Promise<void> {
+    const parts = this.#parts;
+    if (!this.#started || !parts) return this.leave(why);
+    if (!(await this.#begins())) return;
+    parts.watch.close();
+    parts.replies.conclude();
+    const quiet = Promise.all([parts.replies.idle(), parts.tools.suspend()]).then(() => true);
+    const inGoodOrder = (await within(this.#services.clock, HAND_OVER_MS, quiet)) ?? false;
+    if (!inGoodOrder) parts.replies.hush();
+    await this.#depart(why, inGoodOrder);
+  }
+
+  /** Stores what is known, gives the interaction back and calls a worker for it, and only then leaves the room. */
+  async #depart(why: string, handedOver: boolean): Promise<void> {
+    const { clock, outbox, interactions, summon } = this.#services;
+    const { channel, interactionId, room } = this.#claim;
     await within(clock, LAST_WORDS_MS, outbox.flushed());
-    await this.#closeRoom(false);
     this.#releaseLease();
-    await within(clock, LAST_WORDS_MS, interactions.release(this.#claim)).catch((err: unknown) =>
-      this.#log.warn({ err }, 'the lease could not be given back; it runs out by itself'),
-    );
-    await parts?.tools.closeServers();
-    this.#log.info({ why }, 'session left the interaction');
+    try {
+      const released = await within(clock, LAST_WORDS_MS, interactions.release(this.#claim, handedOver));
+      if (released) await summon({ channel, interactionId, room });
+    } catch (err) {
+      this.#log.warn({ err }, 'the lease could not be given back; it runs out by itself');
+    }
+    this.#parts?.chat.close();
+    this.#parts?.presence.close();
+    await this.#closeRoom(false);
+    await this.#parts?.tools.closeServers();
+    this.#log.info({ why, handedOver }, 'session left the interaction');
     this.#resolve({ kind: 'left', why });
   }
 
@@ -204,6 +250,7 @@ export class InteractionSession {
     traceUsage(session, this.#recorder);
     this.#room.on(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.on(RoomEvent.DataReceived, this.#onData);
+    this.#link.start();
     chat.open();
     watch.start();
     presence.start();
@@ -264,6 +311,8 @@ export class InteractionSession {
   async #leaveRoom(deleteIt: boolean): Promise<void> {
     this.#room.off(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.off(RoomEvent.DataReceived, this.#onData);
+    this.#predecessors.close();
+    this.#link.close();
     const { clock, rooms } = this.#services;
     const hangUp = deleteIt ? this.#claim.room : undefined;
     await leaveRoom(this.#room, this.#media, { hangUp, rooms, clock }).catch((err: unknown) =>

@@ -7,6 +7,8 @@ export interface PauseDeps {
   readonly prompts: PromptBook;
   readonly channel: PromptChannel;
   readonly reassuranceMs: number;
+  /** An earlier session has told the customer why they wait; the first pause of this one goes on silently. */
+  readonly explained: boolean;
   /** False while somebody is talking: words of comfort must not fall into another's sentence. */
   isQuiet(): boolean;
   readonly clock: Clock;
@@ -50,8 +52,9 @@ export class Pause {
   }
 
   #begin(): void {
-    const { prompts, replies, channel } = this.#deps;
-    void replies.say(prompts.render('holding_words', {}, { channel, turn: this.#pauses }));
+    const { explained, prompts, replies, channel } = this.#deps;
+    if (!explained || this.#pauses > 0)
+      void replies.say(prompts.render('holding_words', {}, { channel, turn: this.#pauses }));
     this.#pauses += 1;
     this.#schedule();
   }

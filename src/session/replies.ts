@@ -34,6 +34,8 @@ export class Replies {
   #reply: voice.SpeechHandle | undefined;
   #audible = false;
   #quietFrom = 0;
+  /** Words of the runtime that are being said; they answer nothing. */
+  readonly #fixedWords = new Set<string>();
   #idle: (() => void)[] = [];
 
   constructor(deps: RepliesDeps) {
@@ -72,16 +74,30 @@ export class Replies {
 
   /** The model has been shown everything there is; called when a request to it is built. */
   answered(): void {
+    // The framework may still ask on behalf of a reply that was given up for a newer message: that one answers nothing.
+    if (this.#reply?.interrupted) return;
     this.#owed = false;
+  }
+
+  /** All of the reply has gone to the customer: it is not given up any more. */
+  given(): void {
+    this.#audible = true;
   }
 
   /** Says fixed words of the runtime. Resolves when they have been said (or cut off). */
   async say(text: string): Promise<void> {
     if (this.#closed || !this.#deps.leaseHolds()) return;
+    this.#fixedWords.add(text);
     await this.#attempt(async () => {
       const handle = this.#deps.session.say(text, { allowInterruptions: true, addToChatCtx: true });
       await handle.waitForPlayout();
     });
+    this.#fixedWords.delete(text);
+  }
+
+  /** Whether this, perhaps cut off, is what `say` is saying, and not a reply of the model. */
+  isFixed(text: string): boolean {
+    return [...this.#fixedWords].some((words) => words.startsWith(text.trim()));
   }
 
   /** Resolves when nobody of ours is speaking and nothing is owed. */

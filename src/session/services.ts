@@ -40,9 +40,10 @@ export interface InteractionStore {
   requestSupervisor(key: RecordKey, reason: string): Promise<{ supervisorPresent: boolean }>;
   complete(key: RecordKey, status: 'completed' | 'failed', endReason: string): Promise<ArchiveFacts>;
   updateArchive(interactionId: string, wrapUp: WrapUp): Promise<void>;
-  release(key: RecordKey): Promise<void>;
   /** The agent's rows as they are now. */
   loadTools(key: RecordKey): Promise<readonly AgentToolRow[]>;
+  /** @returns whether it was still held and open: somebody has to carry it on. */
+  release(key: RecordKey, handedOver: boolean): Promise<boolean>;
 }
 
 /** What all sessions of a process share. Made once when the process starts; sessions never reach around it. */
@@ -60,5 +61,7 @@ export interface SessionServices {
   readonly rooms: RoomServiceClient;
   /** Connections to tool servers, for all sessions of the process. */
   readonly toolServers: ServerPool;
+  /** Asks LiveKit for a worker that carries the interaction on. */
+  summon(interaction: { channel: 'voice' | 'chat'; interactionId: string; room: string }): Promise<void>;
   loadVad(): Promise<VAD>;
 }

@@ -15,6 +15,7 @@ import { Requests } from './requests.ts';
 import type { SessionServices } from './services.ts';
 import { SessionTools } from './session-tools.ts';
 import { SpeakingAgent } from './speaking-agent.ts';
+import type { TextInbox } from './text-inbox.ts';
 import { Watch } from './watch.ts';
 
 /** What the parts of a session are made from. */
@@ -26,6 +27,7 @@ export interface SessionCore {
   readonly conversation: Conversation;
   readonly recorder: Recorder;
   readonly media: Media;
+  readonly inbox: TextInbox;
   readonly log: Log;
 }
 
@@ -100,21 +102,25 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     replies,
     requests,
     watch,
+    clock,
     log,
   });
   const chat = new ChatInput({
     room,
+    inbox: core.inbox,
     roleOf: (identity) => (identity === claim.customerIdentity ? 'customer' : undefined),
     onMessage: (message) => dialogue.written(message),
     onRejected: (_identity, why) => dialogue.rejected(why),
     clock,
     log,
   });
+  const rejoinMs = claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs;
   const presence = new Presence({
     room,
     customerIdentity: claim.customerIdentity,
-    joinMs: config.figures.joinTimeoutMs,
-    rejoinMs: claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs,
+    // Somebody who was here before a recovery is away, and not expected for the first time.
+    joinMs: claim.messages.some(({ role }) => role === 'agent') ? rejoinMs : config.figures.joinTimeoutMs,
+    rejoinMs,
     onJoined: (first) => dialogue.customerJoined(first),
     onLeft: () => recorder.step('customer_left'),
     onGone: (everCame) => endForAbsence(life, everCame || dialogue.began),
@@ -124,12 +130,17 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     buildRequest: async (speculative) => {
       const request = await requests.build(speculative);
       replies.answered();
+      dialogue.asked();
       return request;
     },
     onToolCall: (call) => tools.request(call),
     onCustomerTurn: (message) => {
       dialogue.customerSpoke(message);
       return !life.leaving;
+    },
+    onReplyComplete: (text) => {
+      replies.given();
+      return dialogue.replied(text);
     },
     onModelFailure: ({ attempt, error, final }) => {
       log.warn({ err: error, attempt, final }, 'the model did not answer');

@@ -83,6 +83,7 @@ export class SessionTools {
       catalogue,
       store: services.toolCalls,
       permissionTimeoutSeconds: config.figures.permissionTimeoutMs / 1000,
+      holdsLease: () => services.leases.holds(claim.interactionId),
       log,
       clock,
     });
@@ -105,6 +106,7 @@ export class SessionTools {
       prompts,
       channel,
       reassuranceMs: config.figures.reassuranceMs,
+      explained: claim.calls.some(({ state }) => state === 'awaiting_permission'),
       isQuiet,
       clock,
     });
@@ -153,16 +155,9 @@ export class SessionTools {
     }
   }
 
-  /** Resolves when no tool is running; those that wait for a decision do not count. */
-  runningDone(): Promise<void> {
-    if (this.#running.size === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const stopListening = this.#ledger.on('finished', () => {
-        if (this.#running.size > 0) return;
-        stopListening();
-        resolve();
-      });
-    });
+  /** Starts nothing any more, for a successor to go on; resolves when what runs has come to its end and is stored. */
+  suspend(): Promise<void> {
+    return this.#ledger.suspend();
   }
 
   offered(): ReturnType<ToolLoop['offered']> {

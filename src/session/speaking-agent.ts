@@ -32,6 +32,11 @@ export interface SpeakingAgentDeps {
   onToolCall(call: RequestedCall): void;
   /** The customer's turn by voice is complete; false when the agent must stay silent. */
   onCustomerTurn(message: llm.ChatMessage): boolean;
+  /**
+   * The model has given all of its reply; the customer is not shown its end before this resolves, so that what
+   * they saw end is stored.
+   */
+  onReplyComplete(text: string): Promise<void>;
   onModelFailure(failure: { attempt: number; error: unknown; final: boolean }): void;
   /** Said in the place of a reply that the model could not give. */
   apology(): string;
@@ -95,13 +100,15 @@ export class SpeakingAgent extends voice.Agent {
 
   async *#reply(speculative: llm.ChatMessage | undefined): AsyncGenerator<llm.ChatChunk | string> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const progress = { began: false };
+      const progress = { began: false, text: '' };
       try {
         for await (const chunk of this.#ask(speculative)) {
           // Usage alone is no answer.
           if (typeof chunk === 'string' || chunk.delta) progress.began = true;
+          progress.text += typeof chunk === 'string' ? chunk : (chunk.delta?.content ?? '');
           yield chunk;
         }
+        if (progress.text !== '') await this.#deps.onReplyComplete(progress.text);
         if (progress.began) return;
         throw new Error('The model answered with neither words nor a tool call.');
       } catch (error) {

@@ -22,6 +22,8 @@ export class CallRun implements ToolCallHandle {
   pending: PendingCall | undefined;
   /** True once the table has a row to be finished. */
   hasRow = false;
+  /** Settles when the outcome of a call that was started has been written down; undefined before its start. */
+  underWay: PromiseWithResolvers<void> | undefined;
   /** Set when somebody withdrew the call before its row could be written. */
   withdrawnBecause: string | undefined;
   readonly #settle: (outcome: ToolOutcome) => void;

@@ -131,6 +131,8 @@ export interface LedgerDeps {
   readonly catalogue: ToolCatalogue;
   readonly store: ToolCallStore;
   readonly permissionTimeoutSeconds: number;
+  /** False when this process may have been stopped for so long that another one holds the interaction. */
+  holdsLease(): boolean;
   readonly log: Log;
   /** For durations only: deadlines are the database's. */
   readonly clock: { now(): number };

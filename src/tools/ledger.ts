@@ -47,6 +47,7 @@ export class ToolLedger {
   /** Aborted at the very end, or when another worker has the interaction: no write is tried any more. */
   readonly #stop = new AbortController();
   #closed = false;
+  #suspended = false;
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps;
@@ -93,6 +94,15 @@ export class ToolLedger {
     const open = [...this.#runs.values()].filter((run) => callId === null || run.callId === callId);
     const counts = await Promise.all(open.map((run) => this.#withdrawOne(run, reason)));
     return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /**
+   * Another worker goes on with the interaction: nothing starts here any more, and what waits is left as it is.
+   * Resolves when what runs has its outcome in the table.
+   */
+  async suspend(): Promise<void> {
+    this.#suspended = true;
+    await Promise.all([...this.#runs.values()].map((run) => run.underWay?.promise));
   }
 
   /** Ends with the interaction: pending requests are withdrawn, running calls get a moment, then are stopped. */
@@ -148,7 +158,7 @@ export class ToolLedger {
       durationMs: Math.round(this.#deps.clock.now() - startedAtMs),
     };
     const { written } = await this.#record.finish(run, outcome);
-    this.#track(written);
+    this.#track(written.finally(() => run.underWay?.resolve()));
     run.settle(outcome);
     this.#listeners.emit('finished', outcome, { arguments: details.arguments, full });
   }
@@ -270,11 +280,18 @@ export class ToolLedger {
 
   async #run(run: CallRun, definition: ToolDefinition, approved: Approved): Promise<Verdict> {
     if (this.#closed) return refused('withdrawn');
-    const start = await this.#record.start(run, approved.hash, definition.idempotent);
+    // For whoever goes on with the interaction: there it starts, here it never does and its row stays as it is.
+    if (this.#suspended) await aborted(this.#stop.signal);
+    run.underWay = Promise.withResolvers();
+    let start = await this.#record.start(run, approved.hash, definition.idempotent);
+    // A process that was stopped right here must not run, minutes later, what its successor has dealt with.
+    if (start.started && !this.#deps.holdsLease())
+      start = await this.#record.start(run, approved.hash, definition.idempotent);
     if (start.reason === 'stale') this.#fence();
     const { state, generation } = start.call;
     // A start whose answer was lost leaves the row running under our own generation, and only we can have done it.
-    const isOurs = start.started || (state === 'running' && generation === this.#deps.generation);
+    const ranBefore = state === 'running' && generation === this.#deps.generation;
+    const isOurs = start.started || (ranBefore && start.reason !== 'stale');
     if (!isOurs) return state === 'running' ? unknownOutcome() : fromRefusedStart(start.call, start.reason);
     run.state = 'running';
     this.#listeners.emit('started', {
@@ -324,4 +341,13 @@ export class ToolLedger {
     }
     this.#listeners.emit('fenced');
   }
+}
+
+/** Rejects when the signal is aborted, and until then does nothing. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
 }

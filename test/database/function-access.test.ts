@@ -24,6 +24,8 @@ const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
   claim_interaction: { p_interaction_id: NOWHERE, p_worker_id: 'w', p_lease_seconds: 1 },
   heartbeat: { p_worker_id: 'w', p_leases: [], p_lease_seconds: 1 },
   release_lease: { p_interaction_id: NOWHERE, p_generation: 1 },
+  release_worker: { p_worker_id: 'nobody' },
+  keep_claims: { p_worker_id: 'w', p_claims: [], p_lease_seconds: 1 },
   claimable_interactions: { p_limit: 1 },
   poll_sessions: { p_leases: [] },
   append_records: { p_batch: [] },

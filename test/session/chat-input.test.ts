@@ -3,12 +3,14 @@ import { expect, it } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { ChatInput, type IncomingMessage, MESSAGE_LIMIT_BYTES } from '../../src/session/chat-input.ts';
 import type { StoreResult } from '../../src/session/outbox.ts';
+import { TextInbox } from '../../src/session/text-inbox.ts';
 import { ManualClock, settled } from '../support/clock.ts';
 
 type Handler = (reader: TextStreamReader, from: { identity: string }) => void;
 
 /** The two things that the input uses of a room, so that streams can be fed by hand, broken ones included. */
-function setup(stored: StoreResult = 'stored') {
+function setup(options: { stored?: StoreResult; open?: boolean } = {}) {
+  const { stored = 'stored' } = options;
   const handlers = new Map<string, Handler>();
   const clock = new ManualClock();
   const messages: IncomingMessage[] = [];
@@ -21,8 +23,10 @@ function setup(stored: StoreResult = 'stored') {
       sendText: async (text: string, options: object) => void sent.push({ text, ...options }),
     },
   } as unknown as Room;
+  const inbox = new TextInbox(room);
   const input = new ChatInput({
     room,
+    inbox,
     roleOf: (identity) => (identity === 'customer-1' ? 'customer' : undefined),
     onMessage: async (message) => {
       messages.push(message);
@@ -32,7 +36,7 @@ function setup(stored: StoreResult = 'stored') {
     clock,
     log: createLog({ level: 'silent' }),
   });
-  input.open();
+  if (options.open ?? true) input.open();
   const feed = (parts: AsyncIterable<string>, options: { from?: string; messageId?: string } = {}) => {
     const attributes = options.messageId === undefined ? {} : { message_id: options.messageId };
     const reader = Object.assign(parts, { info: { streamId: 'stream-1', attributes } });
@@ -65,7 +69,7 @@ it('without an id of the sender the stream’s own id counts', async () => {
 });
 
 it.for(['stale', 'lost'] as const)('does not acknowledge what was not stored: %s', async (result) => {
-  const { messages, sent, write } = setup(result);
+  const { messages, sent, write } = setup({ stored: result });
   await write('hello');
   expect(messages).toHaveLength(1);
   expect(sent).toEqual([]);
@@ -136,4 +140,16 @@ it('hears nothing after it was closed', async () => {
   const { input, handlers } = setup();
   input.close();
   expect(handlers.size).toBe(0);
+});
+
+it('what is written while the session is still being made is taken when it is there', async () => {
+  const { input, messages, sent, write } = setup({ open: false });
+  await write('before anybody listened', { messageId: 'early' });
+  expect(messages).toEqual([]);
+  input.open();
+  await settled();
+  expect(messages).toMatchObject([{ text: 'before anybody listened', resends: true }]);
+  expect(sent).toMatchObject([{ text: 'early' }]);
+  await write('and after');
+  expect(messages).toMatchObject([{}, { text: 'and after', resends: false }]);
 });

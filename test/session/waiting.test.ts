@@ -33,7 +33,7 @@ function setup() {
         room.ended += 1;
       },
     }),
-    pause: new Pause({ ...shared, channel: 'chat', reassuranceMs: 25_000 }),
+    pause: new Pause({ ...shared, channel: 'chat', reassuranceMs: 25_000, explained: false }),
     filler: new Filler({ ...shared, channel: 'chat', afterMs: 1_500 }),
   };
 }

@@ -20,6 +20,8 @@ export interface StackOptions {
   readonly maxInteractions?: number;
   /** Puts something between the database and those who use it; gives the address to use instead. */
   readonly through?: (supabaseUrl: string) => Promise<string>;
+  /** No worker is started; `env` is what one needs. */
+  readonly withoutWorker?: boolean;
 }
 
 const createdSchema = z.object({
@@ -43,7 +45,10 @@ export interface Stack {
   readonly business: Business;
   readonly supervisor: Person;
   readonly apiUrl: string;
+  /** The first worker; never started in a stack without one. */
   readonly worker: Child;
+  /** The settings of a worker. */
+  readonly env: Readonly<Record<string, string>>;
   /** What the worker and its jobs wrote to their log. */
   readonly log: readonly string[];
   /** An agent of the business with this stack's supervisor. */
@@ -78,9 +83,9 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
   const customers: Customer[] = [];
   const voiceSupervisors = new Map<string, Person>();
 
-  const startWorker = async (): Promise<Child> => {
+  const makeWorker = async (): Promise<Child> => {
     const port = await freeTcpPort();
-    const child = new Child({
+    return new Child({
       name: 'worker',
       command: process.execPath,
       args: ['src/main.ts', 'worker'],
@@ -89,6 +94,10 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
       killAfterMs: 20_000,
       onLine: (line) => log.push(line),
     });
+  };
+
+  const startWorker = async (): Promise<Child> => {
+    const child = await makeWorker();
     children.push(child);
     await child.start();
     await waitUntil(
@@ -138,7 +147,7 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
     return customer;
   };
 
-  const worker = await startWorker();
+  const worker = options.withoutWorker ? await makeWorker() : await startWorker();
   return {
     database,
     livekit,
@@ -146,6 +155,7 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
     supervisor,
     apiUrl,
     worker,
+    env,
     log,
     request,
     create,

@@ -13,10 +13,13 @@ import { http, NOBODY, open, recordingLog, row } from './support.ts';
 export class Line {
   state: 'up' | 'down' | 'answers_lost' = 'up';
   lost = 0;
+  /** What happens between the commit of a write and its answer. */
+  committed: (path: string) => Promise<unknown> = async () => undefined;
 
   readonly fetch: typeof fetch = async (input, init) => {
     if (this.state === 'down') throw new TypeError('fetch failed');
     const response = await fetch(input, init);
+    await this.committed(String(input instanceof Request ? input.url : input));
     if (this.state === 'answers_lost') {
       this.lost += 1;
       this.state = 'up';
@@ -49,7 +52,12 @@ let calls = 0;
 /** A claimed interaction with the fixture's tools: `refund` needs permission, the others do not. */
 export async function setupLedger(
   floor: Floor,
-  options: { mode?: string; timeoutSeconds?: number; tools?: object } = {},
+  options: {
+    mode?: string;
+    timeoutSeconds?: number;
+    tools?: object;
+    holdsLease?: () => boolean;
+  } = {},
 ): Promise<LedgerSetup> {
   const { server, tool } = await http(options.mode ?? 'plain');
   const interaction = await startInteraction(floor.db.service, floor.agent);
@@ -85,6 +93,7 @@ export async function setupLedger(
       catalogue,
       store: createToolCallStore(service),
       permissionTimeoutSeconds: options.timeoutSeconds ?? 360,
+      holdsLease: () => options.holdsLease?.() ?? true,
       log,
       clock: { now: () => performance.now() },
     });

@@ -199,3 +199,46 @@ describe('the end of the interaction', () => {
     expect(setup.server.calls).toEqual([]);
   }, 30_000);
 });
+
+describe('when another worker goes on with the interaction', () => {
+  test('what has not begun is left for it and started there, once', async () => {
+    const { call, ledger, server, anotherLife, permissionOf, poll, rowOf } = await setupLedger(floor);
+    const gated = call('refund', { order: 5 });
+    const permissionId = await permissionOf(gated.callId);
+    await ledger.suspend();
+    await decidePermission(floor.supervisor.client, { permissionId, decision: 'allowed' });
+    await poll();
+    const successor = await anotherLife();
+    const again = successor.request({
+      callId: gated.callId,
+      toolName: 'refund',
+      rawArguments: '{"order":5}',
+    });
+    expect(await again.outcome).toMatchObject({ status: 'succeeded' });
+    expect(await rowOf(gated.callId)).toMatchObject({ state: 'succeeded' });
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test('what runs comes to its end and is stored before the ledger says that it is done', async () => {
+    const { call, ledger, heard, rowOf } = await setupLedger(floor);
+    const handle = call('whoami');
+    await until(() => heard.some(({ name }) => name === 'started'), 'the start');
+    await ledger.suspend();
+    expect(await rowOf(handle.callId)).toMatchObject({ state: 'succeeded' });
+  });
+
+  test('a process that was stopped between the start of a call and its sending does not send it', async () => {
+    let holds = true;
+    const setup = await setupLedger(floor, { holdsLease: () => holds });
+    setup.line.committed = async (path) => {
+      if (!path.endsWith('/start_tool_call') || !holds) return;
+      // It stops here, and wakes up when its successor is at work.
+      holds = false;
+      await setup.anotherLife();
+    };
+    const { callId, outcome } = setup.call('whoami');
+    expect((await outcome).status).toBe('unknown');
+    expect(await setup.rowOf(callId)).toMatchObject({ state: 'running' });
+    expect(setup.server.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,34 @@
+import type { Room, TextStreamReader } from '@livekit/rtc-node';
+import { TOPIC_CHAT } from '../domain/identities.ts';
+
+type Take = (reader: TextStreamReader, identity: string) => void;
+
+/**
+ * What people write from the moment at which the agent is in the room. Clients send again what they wrote while
+ * nobody was there as soon as they see an agent, which is before its session can listen; LiveKit drops what
+ * nobody has asked for by then. So this is made before the room is connected.
+ */
+export class TextInbox {
+  readonly #room: Room;
+  readonly #early: Parameters<Take>[] = [];
+  #take: Take | undefined;
+
+  constructor(room: Room) {
+    this.#room = room;
+    room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
+      if (this.#take) this.#take(reader, identity);
+      else this.#early.push([reader, identity]);
+    });
+  }
+
+  /** Hands over what came until now, and from now on whatever comes. */
+  deliverTo(take: Take): void {
+    this.#take = take;
+    for (const message of this.#early.splice(0)) take(...message);
+  }
+
+  close(): void {
+    this.#take = () => {};
+    this.#room.unregisterTextStreamHandler(TOPIC_CHAT);
+  }
+}

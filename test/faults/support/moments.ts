@@ -1,0 +1,120 @@
+import type { Hold } from './database-proxy.ts';
+import type { ShopTool } from './shop.ts';
+import type { World } from './world.ts';
+
+/** A step in the life of a turn or a tool call, at which time can be stopped from outside. */
+export interface Moment {
+  readonly name: string;
+  /** The tool of the turn; without one the customer only says something. */
+  readonly tool?: ShopTool;
+  /** Arms the hold for the turn in which the customer says `words`. */
+  arm(world: World, words: string, order: string): Hold;
+  /** What becomes of the call when its process is killed here: its state, and how often the tool really ran. */
+  readonly outcome?: { readonly state: string; readonly runs: number };
+}
+
+const database =
+  (call: string, when: 'before' | 'after', matching: 'words' | 'order' | 'answer') =>
+  ({ proxy }: World, words: string, order: string): Hold => {
+    const text = matching === 'order' ? order : matching === 'words' ? words : `Heard: ${words}`;
+    return proxy.hold({ call, when, matching: text });
+  };
+
+/** Start and finish name the call by its id alone. */
+const callStep =
+  (call: string, when: 'before' | 'after') =>
+  ({ proxy }: World): Hold =>
+    proxy.hold({ call, when });
+
+const toolRuns =
+  (tool: ShopTool) =>
+  ({ recorder }: World): Hold => {
+    const release = recorder.hold(`/${tool}`);
+    const before = recorder.calls.length;
+    const reached = (async () => {
+      while (!recorder.calls.slice(before).some(({ path }) => path === `/${tool}`)) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    return { reached, release };
+  };
+
+const modelIsAsked = ({ holdModel }: World, words: string): Hold =>
+  holdModel((request) => request.lastUser === words && request.body.messages.at(-1)?.role !== 'tool');
+
+const modelIsTold = ({ holdModel }: World, words: string): Hold =>
+  holdModel((request) => request.lastUser === words && request.body.messages.at(-1)?.role === 'tool');
+
+export const MOMENTS: readonly Moment[] = [
+  { name: 'a message is about to be stored', arm: database('append_records', 'before', 'words') },
+  {
+    name: 'a message is stored and not acknowledged',
+    arm: database('append_records', 'after', 'words'),
+  },
+  { name: 'the model is asked', arm: modelIsAsked },
+  { name: 'the answer is about to be stored', arm: database('append_records', 'before', 'answer') },
+  {
+    name: 'the answer is stored and its end not shown',
+    arm: database('append_records', 'after', 'answer'),
+  },
+  {
+    name: 'a call is about to be written down',
+    tool: 'charge',
+    arm: database('request_tool_call', 'before', 'order'),
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'a call is written down',
+    tool: 'charge',
+    arm: database('request_tool_call', 'after', 'order'),
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'a call is about to start',
+    tool: 'charge',
+    arm: callStep('start_tool_call', 'before'),
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'a call has started and is not sent',
+    tool: 'charge',
+    arm: callStep('start_tool_call', 'after'),
+    outcome: { state: 'unknown', runs: 0 },
+  },
+  {
+    name: 'a repeatable call has started and is not sent',
+    tool: 'look_up',
+    arm: callStep('start_tool_call', 'after'),
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'a call runs',
+    tool: 'charge',
+    arm: toolRuns('charge'),
+    outcome: { state: 'unknown', runs: 1 },
+  },
+  {
+    name: 'a repeatable call runs',
+    tool: 'look_up',
+    arm: toolRuns('look_up'),
+    outcome: { state: 'succeeded', runs: 2 },
+  },
+  {
+    name: 'an outcome is about to be written down',
+    tool: 'charge',
+    arm: callStep('finish_tool_call', 'before'),
+    outcome: { state: 'unknown', runs: 1 },
+  },
+  {
+    name: 'an outcome is written down',
+    tool: 'charge',
+    arm: callStep('finish_tool_call', 'after'),
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'the model is told of an outcome',
+    tool: 'charge',
+    arm: modelIsTold,
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+];

@@ -1,0 +1,71 @@
+import type { ToolRow } from '../../support/fixtures.ts';
+import { type ModelRequest, type ScriptedReply, wantsJson } from '../../support/model.ts';
+
+/** What the customer of these tests says, and the tool that it leads to. */
+const TOOLS = {
+  charge: { gated: false, idempotent: false },
+  look_up: { gated: false, idempotent: true },
+  refund: { gated: true, idempotent: false },
+} as const;
+export type ShopTool = keyof typeof TOOLS;
+
+export function shopTools(url: string): ToolRow[] {
+  return Object.entries(TOOLS).map(([toolName, { gated, idempotent }]) => ({
+    toolName,
+    requiresPermission: gated,
+    toolConfig: {
+      endpoint: `${url}/${toolName}`,
+      method: 'POST',
+      description: `The tool ${toolName}.`,
+      idempotent,
+      input_schema: {
+        type: 'object',
+        properties: { order: { type: 'string' } },
+        required: ['order'],
+        additionalProperties: false,
+      },
+    },
+  }));
+}
+
+/**
+ * A model that calls the tool which a message names, unless it was called since, and then answers every message that
+ * has no answer yet, a line each. What it says depends on the request alone, so that a second worker that asks the
+ * same gets the same.
+ */
+export function shopModel(request: ModelRequest): ScriptedReply | string {
+  if (wantsJson(request)) return '{}';
+  const { messages } = request.body;
+  const said = messages.flatMap(({ role, content }) => (role === 'assistant' ? [content] : []));
+  const open = messages.flatMap(({ role, content }) =>
+    role === 'user' && !said.some((text) => isAnswer(text, content)) ? [content] : [],
+  );
+  const lines = open.map((words) => {
+    const [, name, order] = /^(charge|look_up|refund) (\S+)$/.exec(words) ?? [];
+    if (!name || !order) return { text: `Heard: ${words}` };
+    const result = request.toolResults.findLast(({ callId }) =>
+      messages.some(({ tool_calls }) =>
+        (tool_calls ?? []).some(
+          (call) => call.id === callId && call.function.arguments.includes(`"${order}"`),
+        ),
+      ),
+    );
+    if (result?.output.startsWith('Not done yet')) return { text: `Waiting for ${words}` };
+    if (result) return { text: `Result of ${words}: ${result.output}` };
+    if (request.toolNames.includes(name)) return { call: { name, arguments: { order } } };
+    return { text: `Waiting for ${words}` };
+  });
+  const calls = lines.flatMap(({ call }) => (call ? [call] : []));
+  if (calls.length > 0) return { toolCalls: calls };
+  return lines.length > 0 ? lines.map(({ text }) => text).join('\n') : NOTHING_OPEN;
+}
+
+/** Said when the agent speaks without a reason. */
+export const NOTHING_OPEN = 'There is nothing left to answer.';
+
+/** Whether this text of the agent answers these words of the customer. */
+export function isAnswer(text: string, words: string): boolean {
+  return text
+    .split('\n')
+    .some((line) => line === `Heard: ${words}` || line.startsWith(`Result of ${words}: `));
+}

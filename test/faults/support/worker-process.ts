@@ -1,0 +1,158 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { freeTcpPort } from '../../../src/embedded/ports.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+interface LogLine {
+  readonly pid?: number;
+  readonly interaction?: string;
+  readonly generation?: number;
+  readonly msg?: string;
+  readonly [field: string]: unknown;
+}
+
+/** A worker of its own process tree, any part of which can be killed, stopped and woken. */
+export class WorkerProcess {
+  readonly lines: LogLine[] = [];
+  readonly #child: ChildProcess;
+  readonly #waiting = new Set<() => void>();
+  readonly exited: Promise<void>;
+  /** Every process that was ever seen below it: none of them may outlive a test. */
+  readonly #descendants = new Set<number>();
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.#read(line));
+    }
+  }
+
+  /** Resolves when it is registered with LiveKit. */
+  static async start(env: Readonly<Record<string, string>>): Promise<WorkerProcess> {
+    const port = await freeTcpPort();
+    const child = spawn(process.execPath, ['src/main.ts', 'worker'], {
+      cwd: ROOT,
+      env: { ...env, WORKER_PORT: String(port), PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const worker = new WorkerProcess(child);
+    await worker.line(({ msg }) => msg === 'worker is registered with LiveKit', 60_000);
+    return worker;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves with the first line that fits, already written or still to come. */
+  line(fits: (line: LogLine) => boolean, deadlineMs = 30_000): Promise<LogLine> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(check);
+        const tail = this.lines.slice(-15).map((line) => JSON.stringify(line));
+        reject(new Error(`no such log line within ${deadlineMs} ms:\n${tail.join('\n')}`));
+      }, deadlineMs);
+      const check = (): void => {
+        const found = this.lines.find(fits);
+        if (!found) return;
+        clearTimeout(timer);
+        this.#waiting.delete(check);
+        resolve(found);
+      };
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  /** The process that carries the interaction, or undefined when it is not here. */
+  jobOf(interactionId: string): number | undefined {
+    const line = this.lines.findLast(
+      ({ interaction, msg, pid }) =>
+        interaction === interactionId && msg === 'session began' && pid !== this.pid,
+    );
+    return line?.pid;
+  }
+
+  /** The worker alone: its job processes become orphans. */
+  async killWorker(): Promise<void> {
+    await this.#look();
+    this.signal(this.pid, 'SIGKILL');
+    await this.exited;
+  }
+
+  /** The worker and everything it has started, at once, as when its machine is gone. */
+  async killAll(): Promise<void> {
+    await this.#look();
+    for (const pid of [this.pid, ...this.#descendants]) this.signal(pid, 'SIGKILL');
+    await this.exited;
+  }
+
+  /** Everything of it stands still. */
+  async stopAll(): Promise<void> {
+    await this.#look();
+    for (const pid of [this.pid, ...this.#descendants]) this.signal(pid, 'SIGSTOP');
+  }
+
+  wakeAll(): void {
+    for (const pid of [this.pid, ...this.#descendants]) this.signal(pid, 'SIGCONT');
+  }
+
+  /** Asks it to drain and waits until it has. */
+  async drain(): Promise<void> {
+    await this.#look();
+    this.signal(this.pid, 'SIGTERM');
+    await this.exited;
+  }
+
+  signal(pid: number, signal: NodeJS.Signals): void {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has ended already.
+    }
+  }
+
+  async #look(): Promise<void> {
+    for (const pid of await descendants(this.pid)) this.#descendants.add(pid);
+  }
+
+  #read(text: string): void {
+    if (!text.startsWith('{')) return;
+    try {
+      this.lines.push(JSON.parse(text) as LogLine);
+    } catch {
+      return;
+    }
+    for (const check of [...this.#waiting]) check();
+  }
+}
+
+async function descendants(root: number): Promise<number[]> {
+  const parents = new Map<number, number>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    // The name of the program, in parentheses, may hold anything.
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    if (parent > 0) parents.set(Number(name), parent);
+  }
+  const found: number[] = [];
+  const visit = (pid: number): void => {
+    for (const [child, parent] of parents) {
+      if (parent !== pid) continue;
+      found.push(child);
+      visit(child);
+    }
+  };
+  visit(root);
+  return found;
+}

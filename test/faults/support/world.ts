@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import type { Figures } from '../../../src/config.ts';
+import type { Customer } from '../../../src/embedded/rehearsal/caller/caller.ts';
+import type { Agent } from '../../support/fixtures.ts';
+import { type ModelRequest, type ScriptedModel, setupModel } from '../../support/model.ts';
+import { setupRecorder, type ToolRecorder } from '../../support/recorder.ts';
+import { type Created, type Stack, setupStack, waitUntil } from '../../support/stack.ts';
+import { type DatabaseProxy, type Hold, setupDatabaseProxy } from './database-proxy.ts';
+import { shopModel, shopTools } from './shop.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** One customer's conversation, and what they have said in it. */
+export interface Visit {
+  readonly id: string;
+  readonly created: Created;
+  readonly customer: Customer;
+  readonly sent: { readonly id: string; readonly text: string }[];
+  /** Sends a message and remembers it for the audit. */
+  say(text: string): Promise<void>;
+}
+
+export interface World {
+  readonly stack: Stack;
+  readonly proxy: DatabaseProxy;
+  readonly recorder: ToolRecorder;
+  readonly model: ScriptedModel;
+  readonly agent: Agent;
+  readonly workers: WorkerProcess[];
+  startWorker(env?: Record<string, string>): Promise<WorkerProcess>;
+  /** Stands the next request to the model still that fits. */
+  holdModel(fits: (request: ModelRequest) => boolean): Hold;
+  visit(): Promise<Visit>;
+  /** The worker that carries the conversation now, and the process of its job. */
+  carrier(visit: Visit): Promise<{ worker: WorkerProcess; job: number; generation: number }>;
+  /** Ends what is left of a conversation and waits for its archive. */
+  close(visit: Visit): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Short enough for a test that waits for leases, long enough for a busy machine. */
+const FIGURES: Partial<Figures> = {
+  leaseMs: 4_000,
+  heartbeatMs: 1_000,
+  pollMs: 250,
+  metricsMs: 1_000,
+  rejoinChatMs: 3_000,
+  rejoinVoiceMs: 3_000,
+  drainMs: 500,
+};
+
+export async function setupWorld(
+  options: { workers?: number; figures?: Partial<Figures>; idleProcesses?: number } = {},
+): Promise<World> {
+  const held: { fits: (request: ModelRequest) => boolean; arrive(): void; released: Promise<void> }[] = [];
+  const model = await setupModel(async (request) => {
+    const index = held.findIndex(({ fits }) => fits(request));
+    const [hold] = index < 0 ? [] : held.splice(index, 1);
+    hold?.arrive();
+    await hold?.released;
+    return shopModel(request);
+  });
+  const recorder = await setupRecorder();
+  const stack = await setupStack({
+    openaiBaseUrl: model.openaiBaseUrl,
+    withoutWorker: true,
+    env: {
+      LIMIT_ADDRESS_OPEN: '1000',
+      LIMIT_ADDRESS_PER_MINUTE: '1000',
+      LIMIT_AGENT_PER_MINUTE: '1000',
+      WORKER_IDLE_PROCESSES: String(options.idleProcesses ?? 2),
+      WORKER_MAX_INTERACTIONS: '40',
+    },
+    figures: { ...FIGURES, ...options.figures },
+  });
+  const proxy = await setupDatabaseProxy(stack.database.supabaseUrl);
+  const agent = await stack.createAgent({
+    maxConcurrentInteractions: 1000,
+    greeting: 'Welcome to the shop.',
+    tools: shopTools(recorder.url),
+  });
+  const workers: WorkerProcess[] = [];
+  const startWorker: World['startWorker'] = async (env = {}) => {
+    const worker = await WorkerProcess.start({ ...stack.env, SUPABASE_URL: proxy.url, ...env });
+    workers.push(worker);
+    return worker;
+  };
+  for (let count = 0; count < (options.workers ?? 2); count += 1) await startWorker();
+
+  return {
+    stack,
+    proxy,
+    recorder,
+    model,
+    agent,
+    workers,
+    startWorker,
+    holdModel(fits) {
+      const reached = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
+      held.push({ fits, arrive: () => reached.resolve(), released: released.promise });
+      return { reached: reached.promise, release: () => released.resolve() };
+    },
+    async visit() {
+      const { customer, created } = await stack.join(agent);
+      await customer.waitForText(/Welcome to the shop/, { deadlineMs: 60_000 });
+      const sent: { id: string; text: string }[] = [];
+      const say = async (text: string): Promise<void> => {
+        const id = randomUUID();
+        sent.push({ id, text });
+        await customer.send(text, id);
+      };
+      return { id: created.interaction_id, created, customer, sent, say };
+    },
+    async carrier(visit) {
+      return waitUntil(async () => {
+        const [row] = await stack.database.sql<{ generation: string }[]>`
+          select generation from interactions where id = ${visit.id}`;
+        for (const worker of workers) {
+          const line = worker.lines.findLast(
+            ({ interaction, msg, generation }) =>
+              interaction === visit.id && msg === 'session began' && generation === Number(row?.generation),
+          );
+          if (line?.pid) return { worker, job: line.pid, generation: Number(row?.generation) };
+        }
+        return undefined;
+      });
+    },
+    async close(visit) {
+      await visit.customer.leave();
+      await waitUntil(async () => {
+        const [row] = await stack.database
+          .sql`select status from interactions where id = ${visit.id} and status in ('completed', 'failed')`;
+        return row;
+      }, 40_000);
+    },
+    async stop() {
+      for (const worker of workers) worker.wakeAll();
+      await Promise.all(workers.map((worker) => (worker.alive ? worker.killAll() : undefined)));
+      await stack.stop();
+      await Promise.all([proxy.stop(), recorder.stop(), model.stop()]);
+    },
+  };
+}
