@@ -156,20 +156,37 @@ class Demo {
   #invite(): void {
     const data = this.#options.dataDir === resolve('.floorwalker') ? '' : ` --data ${this.#options.dataDir}`;
     const chat = this.#seeded?.agents.find(({ agent_type }) => agent_type === 'chat')?.name ?? 'the agent';
+    const { apiUrl } = this.#services ?? { apiUrl: '' };
     process.stdout.write(`
-The demo stays up. In a second terminal, in this folder:
+The demo stays up. In a browser on this machine:
+
+  ${apiUrl}/try       you are a customer: chat with ${chat}, or call
+  ${apiUrl}/console   you are the supervisor, or the admin:
+
+${this.#signIns()}
+
+Ask for a refund of order 1051, your number being +1 202 555 0142: the refund waits for the supervisor. The same in
+terminals, in this folder:
 
   npx floorwalker chat${data}
-
-and you are a customer of ${chat}. Ask for a refund of order 1051, your number being +1 202 555 0142. The refund
-waits for a supervisor; in a third terminal that is you:
-
   npx floorwalker supervise${data}
 
-Addresses, keys and passwords are in ${this.#folder.path}/demo.json. API: ${this.#services?.apiUrl}/openapi.json
+Addresses, keys and passwords are in ${this.#folder.path}/demo.json. API: ${apiUrl}/openapi.json
 
 Ctrl-C stops everything.
 `);
+  }
+
+  /** Who can sign in. Passwords go to a person's terminal alone: what is piped may end in a log that others read. */
+  #signIns(): string {
+    const people = [...(this.#seeded?.supervisors ?? []), ...(this.#seeded ? [this.#seeded.admin] : [])];
+    const widest = Math.max(...people.map(({ email }) => email.length));
+    return people
+      .map(({ email, password }) => {
+        const shown = process.stdout.isTTY ? password : '(its password is in demo.json)';
+        return `    ${email.padEnd(widest)}   ${shown}`;
+      })
+      .join('\n');
   }
 
   async #end(): Promise<void> {

@@ -1,4 +1,4 @@
-import { Activity } from 'lucide-react';
+import { Activity, Archive, Bot, ChartColumn } from 'lucide-react';
 import { type ComponentType, type LazyExoticComponent, lazy } from 'react';
 
 export interface ConsoleRoute {
@@ -24,4 +24,28 @@ export const ROUTES: readonly ConsoleRoute[] = [
     page: lazy(() => import('./floor/floor-page.tsx')),
     navigation: { label: 'Floor', icon: Activity, key: 'f' },
   },
+  {
+    path: '/history',
+    title: 'History',
+    page: lazy(() => import('./pages/history/history-page.tsx')),
+    navigation: { label: 'History', icon: Archive, key: 'h' },
+  },
+  {
+    path: '/history/:id',
+    title: 'Conversation',
+    page: lazy(() => import('./pages/history/archive-page.tsx')),
+  },
+  {
+    path: '/performance',
+    title: 'Performance',
+    page: lazy(() => import('./pages/performance/performance-page.tsx')),
+    navigation: { label: 'Performance', icon: ChartColumn, key: 'p' },
+  },
+  {
+    path: '/agents',
+    title: 'Agents',
+    page: lazy(() => import('./pages/agents/agents-page.tsx')),
+    navigation: { label: 'Agents', icon: Bot, key: 'a' },
+  },
+  { path: '/agents/:id', title: 'Agent', page: lazy(() => import('./pages/agents/agent-page.tsx')) },
 ];

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { diffLines, foldUnchanged } from '../domain/line-diff.ts';
 import type { AgentDefinition } from './agent-schema.ts';
-import { diffLines, foldUnchanged } from './line-diff.ts';
 
 /** The part of an agent that a definition decides; the same names as in the tables. */
 export interface AgentState {

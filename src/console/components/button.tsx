@@ -14,9 +14,28 @@ function classes({ look = 'normal', size = 'normal', className = '' }: Look): st
   return `button button-${look} button-${size} ${className}`;
 }
 
-/** While it is pending it stays focused, takes no presses, and says so to screen readers. */
-export function Button({ look, size, className, ...rest }: Omit<AriaButtonProps, 'className'> & Look) {
-  return <AriaButton {...rest} className={classes({ look, size, className })} />;
+/**
+ * While it is pending it stays focused and takes no presses. (React Aria's own `isPending` wants a progress bar in the
+ * button, and announces an empty name without one.)
+ */
+export function Button({
+  look,
+  size,
+  className,
+  isPending = false,
+  onPress,
+  ...rest
+}: Omit<AriaButtonProps, 'className' | 'isPending'> & Look & { readonly isPending?: boolean }) {
+  return (
+    <AriaButton
+      {...rest}
+      {...(isPending ? { 'data-pending': true, 'aria-disabled': true } : {})}
+      onPress={(event) => {
+        if (!isPending) onPress?.(event);
+      }}
+      className={classes({ look, size, className })}
+    />
+  );
 }
 
 export function ToggleButton({

@@ -2,6 +2,7 @@ import type * as LiveKit from 'livekit-client';
 import {
   ATTRIBUTE_MESSAGE_ID,
   parseAgentIdentity,
+  parseSupervisorIdentity,
   TOPIC_ACK,
   TOPIC_CHAT,
   TOPIC_HISTORY,
@@ -11,7 +12,6 @@ import type { Join } from '../api.ts';
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
 const ATTRIBUTE_SEGMENT = 'lk.segment_id';
 const ATTRIBUTE_FINAL = 'lk.transcription_final';
-const SUPERVISOR = /^supervisor-/;
 
 export type Voice = 'agent' | 'supervisor';
 export type LinkEnd = 'elsewhere' | 'closed' | 'lost';
@@ -101,7 +101,7 @@ export class RoomLink {
 
   #roleOf(identity: string): Voice | undefined {
     if (parseAgentIdentity(identity)?.interactionId === this.#interactionId) return 'agent';
-    return SUPERVISOR.test(identity) ? 'supervisor' : undefined;
+    return parseSupervisorIdentity(identity) === undefined ? undefined : 'supervisor';
   }
 
   #readTexts(): void {

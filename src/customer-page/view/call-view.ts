@@ -12,7 +12,7 @@ export function callView(
   deps: { readonly onAgain: () => void },
 ): { node: HTMLElement; focus(): void } {
   const captions = new TranscriptView('Captions of the call');
-  const who = el('p', { class: 'answering' });
+  const who = el('h1', { class: 'answering' });
   const status = el('p', { class: 'status', role: 'status' });
   const heard = el('p', { class: 'note' });
   const bar = el('div', { class: 'level-bar' });

@@ -13,7 +13,7 @@ export function chatView(
   deps: { readonly onOver: () => void; readonly onAgain: () => void },
 ): { node: HTMLElement; focus(): void } {
   const transcript = new TranscriptView('Conversation');
-  const who = el('p', { class: 'answering' });
+  const who = el('h1', { class: 'answering' });
   const status = el('p', { class: 'status', role: 'status' });
   const here = el(
     'button',

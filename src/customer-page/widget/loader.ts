@@ -1,7 +1,11 @@
 import { type FromShop, readFromFrame } from './protocol.ts';
 
-/** A frame that a browser refuses to show says nothing at all; after this it counts as refused. */
-const READY_WITHIN_MS = 10_000;
+/**
+ * A frame that a browser refuses to show says nothing at all. Loaded is loaded, refused or not: a page of ours says
+ * so at once, and one that has said nothing so long after is none of ours.
+ */
+const READY_AFTER_LOAD_MS = 3_000;
+const LOADED_WITHIN_MS = 20_000;
 
 const STYLE = `
 :host { all: initial; position: fixed; inset: auto 16px 16px auto; z-index: 2147483000; font: 16px/1.4 system-ui, sans-serif; color-scheme: light dark; }
@@ -48,7 +52,7 @@ class Widget {
   }
 
   #build(): void {
-    const shadow = this.#root.attachShadow({ mode: 'closed' });
+    const shadow = this.#root.attachShadow({ mode: 'open' });
     // Constructed, so that a policy against inline styles has nothing to refuse.
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
@@ -88,9 +92,12 @@ class Widget {
     if (this.#frame.src !== '') return;
     // After the hash nothing is sent to a server; the frame needs to know to whom it may speak.
     this.#frame.src = `${this.#host}/widget/${this.#agentId}#shop=${encodeURIComponent(location.origin)}`;
-    setTimeout(() => {
-      if (!this.#ready) this.#refuse();
-    }, READY_WITHIN_MS);
+    const refuseIn = (delayMs: number) =>
+      setTimeout(() => {
+        if (!this.#ready) this.#refuse();
+      }, delayMs);
+    refuseIn(LOADED_WITHIN_MS);
+    this.#frame.addEventListener('load', () => refuseIn(READY_AFTER_LOAD_MS), { once: true });
   }
 
   #refuse(): void {

@@ -65,7 +65,7 @@ class WidgetPage {
       el(
         'section',
         { class: 'panel' },
-        el('h2', { tabindex: -1 }, `Chat with ${agent.name}`),
+        el('h1', { tabindex: -1 }, `Chat with ${agent.name}`),
         el(
           'p',
           { class: 'disclosure' },

@@ -1,0 +1,125 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FrameLocator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expectAccessible, expectNoComplaints, openBrowser, type TestBrowser } from '../support/browser.ts';
+import type { Agent } from '../support/fixtures.ts';
+import { type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
+import { type Stack, setupStack } from '../support/stack.ts';
+
+let model: ScriptedModel;
+let stack: Stack;
+let browser: TestBrowser;
+let agent: Agent;
+let shop: Server;
+let stranger: Server;
+
+/** A shop on another site (localhost is none of 127.0.0.1's), under the policy that docs/console.md recommends. */
+async function startShop(): Promise<Server> {
+  const server = createServer((request, response) => {
+    response.writeHead(200, {
+      'content-type': 'text/html',
+      'content-security-policy': `default-src 'none'; script-src ${stack.apiUrl}; frame-src ${stack.apiUrl}`,
+    });
+    response.end(`<!doctype html><html lang="en"><head><title>Shop</title></head><body><main>
+      <h1>Shop ${request.url === '/cart' ? 'cart' : 'start'}</h1><a href="/cart">To the cart</a></main>
+      <script src="${stack.apiUrl}/widget.js" data-agent="${agent.id}" data-label="Ask us" async></script>
+      </body></html>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  return server;
+}
+
+const originOf = (server: Server) => `http://localhost:${(server.address() as AddressInfo).port}`;
+
+beforeAll(async () => {
+  model = await setupModel((request) => `You said: ${request.lastUser}`);
+  model.background(wantsJson, () => ({ text: '{}' }));
+  [stack, browser] = await Promise.all([setupStack({ openaiBaseUrl: model.openaiBaseUrl }), openBrowser()]);
+  agent = await stack.createAgent({ name: 'Paper Pal', maxConcurrentInteractions: 10 });
+  [shop, stranger] = await Promise.all([startShop(), startShop()]);
+  await stack.database.sql`
+    update businesses set allowed_origins = ${[originOf(shop)]} where id = ${stack.business.id}`;
+}, 90_000);
+
+afterAll(async () => {
+  await browser?.close();
+  shop?.close();
+  stranger?.close();
+  await stack?.stop();
+  await model?.stop();
+}, 60_000);
+
+const pages: Page[] = [];
+afterEach(async () => {
+  for (const page of pages.splice(0)) await page.close();
+});
+
+async function visit(server: Server): Promise<{ page: Page; frame: FrameLocator }> {
+  const page = await browser.newPage();
+  pages.push(page);
+  await page.goto(originOf(server));
+  return { page, frame: page.frameLocator('iframe') };
+}
+
+test('a customer of the shop chats through the real stack, and walks on to another page of the shop', async () => {
+  const { page, frame } = await visit(shop);
+  const button = page.getByRole('button', { name: 'Ask us' });
+  await button.waitFor();
+  // Nothing is loaded before somebody asks for it.
+  expect(page.frames()).toHaveLength(1);
+  await button.click();
+  await frame.getByText('An AI assistant of Harbour Goods answers you.').waitFor();
+  await frame.getByRole('button', { name: 'Start the chat' }).click();
+  await frame.locator('.line.agent').filter({ hasText: 'AI assistant' }).waitFor();
+  await frame.getByRole('textbox', { name: 'Your message' }).fill('Do you have ink?');
+  await page.keyboard.press('Enter');
+  await frame.getByText('You said: Do you have ink?').first().waitFor();
+
+  await page.getByRole('link', { name: 'To the cart' }).click();
+  await page.getByRole('heading', { name: 'Shop cart' }).waitFor();
+  await frame.locator('.line.agent').filter({ hasText: 'You said: Do you have ink?' }).waitFor();
+  // It comes back by itself, and leaves the keyboard where it was.
+  expect(await page.evaluate('document.activeElement === document.body')).toBe(true);
+  await frame.getByRole('textbox', { name: 'Your message' }).fill('And paper?');
+  await page.keyboard.press('Enter');
+  await frame.locator('.line.agent').filter({ hasText: 'You said: And paper?' }).waitFor();
+  const rows = await stack.database.sql`
+    select m.content from interactions i join interaction_messages m on m.interaction_id = i.id
+    where i.agent_id = ${agent.id} and m.role = 'customer' order by m.seq`;
+  expect(rows.map(({ content }) => content)).toEqual(['Do you have ink?', 'And paper?']);
+  await expectAccessible(page);
+  expectNoComplaints(page);
+}, 90_000);
+
+test('the keyboard opens it, is in it, and comes back to the button; what came meanwhile is counted', async () => {
+  const { page, frame } = await visit(shop);
+  const button = page.getByRole('button', { name: 'Ask us' });
+  await button.focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Ask us' });
+  await dialog.waitFor();
+  const start = frame.getByRole('button', { name: 'Start the chat' });
+  await start.waitFor();
+  await expect.poll(() => start.evaluate((node) => node === node.ownerDocument.activeElement)).toBe(true);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  await button.waitFor();
+  expect(await button.getAttribute('aria-expanded')).toBe('false');
+
+  await page.keyboard.press('Enter');
+  await start.click();
+  const message = frame.getByRole('textbox', { name: 'Your message' });
+  await message.fill('Anybody there?');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: /Ask us \(\d new\)/ }).click();
+  await frame.locator('.line.agent').filter({ hasText: 'You said: Anybody there?' }).waitFor();
+}, 60_000);
+
+test('a page of an origin that the business does not allow gets no chat, and its visitors a word about it', async () => {
+  const { page } = await visit(stranger);
+  await page.getByRole('button', { name: 'Ask us' }).click();
+  await page.getByText('Chat is not available on this page.').waitFor();
+  for (const frame of page.frames()) expect(await frame.content()).not.toContain('Start the chat');
+}, 60_000);
