@@ -23,6 +23,7 @@ export const PROMPT_VARIABLES = {
   channel_rules_voice: [],
   tool_rules: [],
   tool_waits: ['tools'],
+  customer_question: ['message', 'fields'],
   wrap_up: ['business_name', 'channel', 'language', 'topics', 'issue_tags', 'facts', 'transcript'],
   // Heard or read by the customer
   greeting: ['agent_name', 'business_name'],
@@ -30,6 +31,7 @@ export const PROMPT_VARIABLES = {
   holding_words: [],
   reassurance: [],
   filler: [],
+  progress: ['percent'],
   silence_first: [],
   silence_second: [],
   silence_goodbye: [],

@@ -6,6 +6,8 @@ import type { Turn } from './types.ts';
 export interface FeedState {
   waitingPermission?: { toolName: string; arguments: unknown };
   runningTool?: string;
+  /** How much of it is done, in percent, where its server says so. */
+  toolPercent?: number;
   control: 'agent' | 'supervisor';
   customerSilentMs: number;
   agentSpeaking: boolean;
@@ -130,7 +132,10 @@ function describeWaiting(turns: readonly Turn[], state: FeedState): string {
   if (state.waitingPermission)
     return `waiting for permission to ${toolWord(state.waitingPermission.toolName)}`;
   if (state.control === 'supervisor') return 'a supervisor has taken over';
-  if (state.runningTool) return `running ${toolWord(state.runningTool)}`;
+  if (state.runningTool) {
+    const done = state.toolPercent === undefined ? '' : `, ${state.toolPercent} % done`;
+    return `running ${toolWord(state.runningTool)}${done}`;
+  }
   if (state.supervisorRequested) return 'waiting for a supervisor';
   if (state.customerSpeaking) return 'customer is speaking';
   if (state.agentSpeaking) return 'agent is answering';

@@ -7,6 +7,7 @@ import type {
   ToolCatalogue,
   ToolDefinition,
 } from '../tools/types.ts';
+import { ANSWER_QUESTION, DECLINE_QUESTION } from './questions.ts';
 
 export const WITHDRAW_REQUEST = 'withdraw_request';
 export const END_INTERACTION = 'end_interaction';
@@ -16,6 +17,8 @@ export interface BuiltInActions {
   requestSupervisor(reason: string): Promise<string>;
   endInteraction(reason: string): Promise<string>;
   withdrawRequest(reason: string): Promise<string>;
+  answerQuestion(answers: JsonObject): string;
+  declineQuestion(): string;
 }
 
 interface BuiltIn {
@@ -36,6 +39,12 @@ const phoneArguments = z.strictObject({
     ),
 });
 const reasonArguments = z.strictObject({ reason: reason.describe('Why, in one short sentence.') });
+
+const answerArguments = z.strictObject({
+  answers: z
+    .record(z.string(), z.unknown())
+    .describe('The values by the names of the fields that were asked for.'),
+});
 
 const BUILT_INS: readonly BuiltIn[] = [
   {
@@ -63,6 +72,18 @@ const BUILT_INS: readonly BuiltIn[] = [
       'Takes back the request that waits for a supervisor, because the customer has changed their mind.',
     schema: reasonArguments,
     run: (args, actions) => actions.withdrawRequest(reasonArguments.parse(args).reason),
+  },
+  {
+    name: ANSWER_QUESTION,
+    description: 'Hands in what the customer has answered to the question of a tool that is running.',
+    schema: answerArguments,
+    run: async (args, actions) => actions.answerQuestion(answerArguments.parse(args).answers),
+  },
+  {
+    name: DECLINE_QUESTION,
+    description: 'Tells a running tool that the customer does not want to answer its question.',
+    schema: reasonArguments,
+    run: async (_args, actions) => actions.declineQuestion(),
   },
 ];
 

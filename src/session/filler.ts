@@ -11,12 +11,16 @@ export interface FillerDeps {
   readonly clock: Clock;
 }
 
+/** A tool's progress is told not more often than this. */
+const PROGRESS_EVERY_MS = 10_000;
+
 /** A few words when a tool takes longer than people wait in silence: once for each stretch of running tools. */
 export class Filler {
   readonly #deps: FillerDeps;
   readonly #running = new Set<string>();
   #said = 0;
   #cancel: (() => void) | undefined;
+  #toldAtMs = 0;
 
   constructor(deps: FillerDeps) {
     this.#deps = deps;
@@ -34,6 +38,16 @@ export class Filler {
     if (this.#running.size === 0) this.close();
   }
 
+  /** A running tool has come further: worth a word when it has been silent for long. */
+  progressed(percent: number): void {
+    const { clock, isQuiet, prompts, replies, channel } = this.#deps;
+    if (this.#running.size === 0 || this.#said === 0 || percent >= 100 || !isQuiet()) return;
+    if (clock.now() - this.#toldAtMs < PROGRESS_EVERY_MS) return;
+    this.#toldAtMs = clock.now();
+    void replies.say(prompts.render('progress', { percent: String(percent) }, { channel, turn: this.#said }));
+    this.#said += 1;
+  }
+
   close(): void {
     this.#cancel?.();
     this.#cancel = undefined;
@@ -42,6 +56,7 @@ export class Filler {
   #fill(): void {
     if (this.#running.size === 0 || !this.#deps.isQuiet()) return;
     const { prompts, replies, channel } = this.#deps;
+    this.#toldAtMs = this.#deps.clock.now();
     void replies.say(prompts.render('filler', {}, { channel, turn: this.#said }));
     this.#said += 1;
   }

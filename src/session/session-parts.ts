@@ -75,6 +75,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     recorder,
     profile,
     replies,
+    model: core.media.model,
     isQuiet: () => presence.present && !replies.speaking && session.userState !== 'speaking',
     onEndRequested: (reason, lastWords) => life.end('completed', reason, lastWords),
     onFenced: () => life.leave('another worker holds the interaction'),

@@ -1,3 +1,4 @@
+import type { llm } from '@livekit/agents';
 import type { PromptBook } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
 import { openCatalogue } from '../tools/catalogue.ts';
@@ -15,6 +16,7 @@ import type { Replies } from './replies.ts';
 import type { SessionServices } from './services.ts';
 import type { RequestedCall } from './speaking-agent.ts';
 import { ToolChanges } from './tool-changes.ts';
+import { ToolHost } from './tool-host.ts';
 import { ToolLoop } from './tool-loop.ts';
 
 export interface SessionToolsDeps {
@@ -25,6 +27,8 @@ export interface SessionToolsDeps {
   readonly recorder: Recorder;
   readonly profile: CustomerProfile;
   readonly replies: Replies;
+  /** The agent's model, for servers that may ask it. */
+  readonly model: llm.LLM;
   isQuiet(): boolean;
   /** The model ends the conversation; `lastWords` where it did so without a goodbye. */
   onEndRequested(reason: string, lastWords?: string): void;
@@ -44,6 +48,7 @@ export class SessionTools {
   readonly #filler: Filler;
   readonly #closeServers: () => Promise<void>;
   readonly #changes: ToolChanges;
+  readonly #host: ToolHost;
   readonly #running = new Map<string, string>();
   #supervisorRequested = false;
 
@@ -51,11 +56,22 @@ export class SessionTools {
     this.#deps = deps;
     const { claim, services, prompts, conversation, recorder, replies, log } = deps;
     const { clock, config } = services;
+    this.#host = new ToolHost({
+      schemas: services.toolServers.schemas,
+      recorder,
+      model: deps.model,
+      modelTimeoutMs: config.figures.modelTimeoutMs,
+      filler: () => this.#filler,
+      speak: () => replies.request(),
+      toolOf: (callId) => this.#running.get(callId),
+      clock,
+    });
     const opened = openCatalogue([...claim.tools], {
       config: config.tools,
       identity: deps.profile,
       log,
       pool: services.toolServers,
+      host: this.#host,
       onStep: ({ name, input, error, durationMs }) =>
         recorder.step('tool_trouble', {
           name,
@@ -92,6 +108,7 @@ export class SessionTools {
       catalogue,
       conversation,
       prompts,
+      questions: this.#host.questions,
       // After its goodbye the model has nothing to add.
       onStepSettled: (outcome) => {
         if (outcome?.toolName !== END_INTERACTION || outcome.isError) replies.request();
@@ -127,6 +144,12 @@ export class SessionTools {
 
   get runningTool(): string | undefined {
     return [...this.#running.values()].at(-1);
+  }
+
+  /** How far the running tool is, where its server says so. */
+  get runningPercent(): number | undefined {
+    const callId = [...this.#running.keys()].at(-1);
+    return callId === undefined ? undefined : this.#host.percentOf(callId);
   }
 
   get supervisorRequested(): boolean {
@@ -230,6 +253,7 @@ export class SessionTools {
     this.#ledger.on('finished', (outcome, { full }) => {
       this.#running.delete(outcome.callId);
       this.#filler.finished(outcome.callId);
+      this.#host.finished(outcome.callId);
       this.#pause.update(this.#ledger.pending().length);
       recorder.step('tool_result', {
         id: `${outcome.callId}:result`,
@@ -282,6 +306,8 @@ export class SessionTools {
         });
         return `The conversation ends now (${reason}). Say nothing more.`;
       },
+      answerQuestion: (answers) => this.#host.questions.answer(answers),
+      declineQuestion: () => this.#host.questions.decline(),
       withdrawRequest: async (reason) => {
         const waiting = this.#ledger.pending();
         const count = await this.#ledger.withdraw(null, reason);

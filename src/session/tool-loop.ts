@@ -6,6 +6,8 @@ import type { ToolCatalogue } from '../tools/types.ts';
 import { WITHDRAW_REQUEST } from './built-in-tools.ts';
 import type { Clock } from './clock.ts';
 import type { CallItem, Conversation } from './conversation.ts';
+import { ANSWER_QUESTION, DECLINE_QUESTION, type Questions } from './questions.ts';
+import { RepeatedCalls } from './repeated-calls.ts';
 import type { OfferedTool, RequestedCall } from './speaking-agent.ts';
 
 export interface ToolLoopDeps {
@@ -13,6 +15,8 @@ export interface ToolLoopDeps {
   readonly catalogue: ToolCatalogue;
   readonly conversation: Conversation;
   readonly prompts: PromptBook;
+  /** What a running tool wants to know from the customer. */
+  readonly questions: Pick<Questions, 'open'>;
   /** All calls of a step have their output: the model may go on. */
   onStepSettled(outcome?: ToolOutcome): void;
   readonly clock: Clock;
@@ -21,6 +25,8 @@ export interface ToolLoopDeps {
 
 /** A model that calls tools without end is made to speak after so many steps on one turn of the customer. */
 const MAX_STEPS_A_TURN = 8;
+/** Calls that belong to another call which is open. */
+const ALWAYS_RUN: ReadonlySet<string> = new Set([WITHDRAW_REQUEST, ANSWER_QUESTION, DECLINE_QUESTION]);
 const NOT_WHILE_WAITING =
   'Not run: no other tool may start while a decision is awaited. Ask again when it has come, if it is still needed.';
 
@@ -30,9 +36,11 @@ const NOT_WHILE_WAITING =
  */
 export class ToolLoop {
   readonly #deps: ToolLoopDeps;
+  readonly #repeated: RepeatedCalls;
 
   constructor(deps: ToolLoopDeps) {
     this.#deps = deps;
+    this.#repeated = new RepeatedCalls(() => deps.conversation.lastSaid('customer')?.id);
   }
 
   request(call: RequestedCall): void {
@@ -47,12 +55,20 @@ export class ToolLoop {
       if (!this.#somethingRuns()) this.#deps.onStepSettled();
       return;
     }
-    void ledger.request(call).outcome.then((outcome) => this.#settle(outcome));
+    const first = ALWAYS_RUN.has(call.toolName) ? undefined : this.#repeated.first(call);
+    if (first !== undefined) {
+      log.info({ tool: call.toolName }, 'a call was made twice in one turn; it is answered from the first');
+      void first.then((outcome) => this.#settle({ ...outcome, callId: call.callId }));
+      return;
+    }
+    const { outcome } = ledger.request(call);
+    this.#repeated.remember(call, outcome);
+    void outcome.then((settled) => this.#settle(settled));
   }
 
   /** Models name tools that they were not offered; calls of the step that asked for the decision are not meant. */
   #mustWait(call: RequestedCall): boolean {
-    if (call.toolName === WITHDRAW_REQUEST) return false;
+    if (ALWAYS_RUN.has(call.toolName)) return false;
     const waiting = new Set(this.#deps.ledger.pending().map((pending) => pending.callId));
     return this.#deps.conversation
       .openCalls()
@@ -76,10 +92,16 @@ export class ToolLoop {
       description: unavailable ? `${description}\n(Unavailable at the moment: ${unavailable})` : description,
       inputSchema,
     }));
-    if (ledger.pending().length > 0) {
-      return { tools: all.filter((tool) => tool.name === WITHDRAW_REQUEST), toolChoice: 'auto' };
+    const asked = this.#deps.questions.open !== undefined;
+    const waits = ledger.pending().length > 0;
+    if (asked || waits) {
+      const offered = new Set<string>([
+        ...(asked ? [ANSWER_QUESTION, DECLINE_QUESTION] : []),
+        ...(waits ? [WITHDRAW_REQUEST] : []),
+      ]);
+      return { tools: all.filter((tool) => offered.has(tool.name)), toolChoice: 'auto' };
     }
-    const tools = all.filter((tool) => tool.name !== WITHDRAW_REQUEST);
+    const tools = all.filter((tool) => !ALWAYS_RUN.has(tool.name));
     const mustSpeak =
       conversation.openCalls().length > 0 || conversation.toolStepsInTurn() >= MAX_STEPS_A_TURN;
     return { tools, toolChoice: mustSpeak ? 'none' : 'auto' };
@@ -95,10 +117,15 @@ export class ToolLoop {
 
   /** The reminder that goes with a request made while a decision is awaited. */
   waitingNote(): string | undefined {
-    const names = [...new Set(this.#deps.ledger.pending().map((call) => call.toolName))];
-    return names.length > 0
-      ? this.#deps.prompts.render('tool_waits', { tools: names.join(', ') })
-      : undefined;
+    const { ledger, prompts, questions } = this.#deps;
+    const names = [...new Set(ledger.pending().map((call) => call.toolName))];
+    const notes = names.length > 0 ? [prompts.render('tool_waits', { tools: names.join(', ') })] : [];
+    if (questions.open !== undefined) {
+      const { message, schema } = questions.open;
+      const values = { message: JSON.stringify(message), fields: JSON.stringify(schema) };
+      notes.push(prompts.render('customer_question', values));
+    }
+    return notes.length > 0 ? notes.join('\n\n') : undefined;
   }
 
   #settle(outcome: ToolOutcome): void {
@@ -107,8 +134,11 @@ export class ToolLoop {
       log.warn({ callId: outcome.callId }, 'a second outcome of a tool call was dropped');
       return;
     }
+    // The tool that asked still waits; the customer has to be asked again.
+    const mustAskAgain = outcome.toolName === ANSWER_QUESTION && outcome.isError;
     // One answer for everything that is settled by then, also where a second step runs beside the first.
-    if (!conversation.stepIsOpen(outcome.callId) && !this.#somethingRuns()) this.#deps.onStepSettled(outcome);
+    const isSettled = !conversation.stepIsOpen(outcome.callId) && !this.#somethingRuns();
+    if (mustAskAgain || isSettled) this.#deps.onStepSettled(outcome);
   }
 
   #somethingRuns(): boolean {

@@ -115,6 +115,7 @@ export class Watch {
       supervisorRequested: tools.supervisorRequested,
       ...(waiting ? { waitingPermission: { toolName: waiting.toolName, arguments: waiting.arguments } } : {}),
       ...(running ? { runningTool: running } : {}),
+      ...(tools.runningPercent === undefined ? {} : { toolPercent: tools.runningPercent }),
     };
   }
 }

@@ -6,6 +6,8 @@ export const BUILT_IN_TOOLS = [
   'request_supervisor',
   'end_interaction',
   'withdraw_request',
+  'answer_question',
+  'decline_question',
 ] as const;
 
 /** What OpenAI-compatible models accept as a function name. */

@@ -42,6 +42,8 @@ function setup(trouble?: Error) {
     requestSupervisor: act('supervisor'),
     endInteraction: act('end'),
     withdrawRequest: act('withdraw'),
+    answerQuestion: () => 'answered',
+    declineQuestion: () => 'declined',
   });
   const use = async (name: string, args: object) => {
     const prepared = await catalogue.prepare(name, args);

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Agent } from '../support/fixtures.ts';
 import { type ModelRequest, type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
@@ -8,12 +9,21 @@ let model: ScriptedModel;
 let recorder: ToolRecorder;
 let stack: Stack;
 
-/** Calls the tool that the customer names, and otherwise says which tools it has. */
+/** Calls the tool that the customer names, asks what a tool wants to know, and otherwise says which tools it has. */
 function namedToolModel(request: ModelRequest) {
+  if (request.toolNames.includes('answer_question')) {
+    const [day] = /friday|fr/.exec(request.lastUser) ?? [];
+    return day === undefined
+      ? 'Which day suits you?'
+      : { toolCalls: [{ name: 'answer_question', arguments: { answers: { day } } }] };
+  }
   const result = request.lastMessage?.role === 'tool' ? request.toolResults.at(-1) : undefined;
   if (result) return `Result: ${result.output}`;
   const [, name] = /use (\w+)/.exec(request.lastUser) ?? [];
-  if (name !== undefined && request.toolNames.includes(name)) return { toolCalls: [{ name, arguments: {} }] };
+  if (name !== undefined && request.toolNames.includes(name)) {
+    const times = /twice/.test(request.lastUser) ? 2 : 1;
+    return { toolCalls: Array.from({ length: times }, () => ({ name, arguments: {} })) };
+  }
   return `Tools: ${request.toolNames.join(' ')}`;
 }
 
@@ -41,9 +51,15 @@ const rest = (path: string, description = 'Does it.') => ({
   description,
 });
 
+/** A supervisor has at most three agents. */
+async function anotherSupervisor(): Promise<string> {
+  return (await stack.database.createUser({ businessId: stack.business.id })).id;
+}
+
 /** A conversation under way, whose agent has the tool `look`. */
-async function talk(requiresPermission = false) {
+async function talk(requiresPermission = false, supervisorId = stack.supervisor.id) {
   const agent = await stack.createAgent({
+    supervisorId,
     tools: [{ toolName: 'look', toolConfig: rest('look'), requiresPermission }],
   });
   const { customer, created } = await stack.join(agent);
@@ -115,4 +131,64 @@ test('an approval that was given for the tool as it was does not run the tool as
   });
   await customer.waitForText(/Result: Not run: the tool was changed/);
   expect(recorder.calls).toHaveLength(before);
+});
+
+const ASKING = fileURLToPath(new URL('../tools/servers/asking.ts', import.meta.url));
+
+/** A conversation whose agent has the tools of a server that asks. */
+async function talkWithAsking(tool: string) {
+  const toolConfig = {
+    transport: 'stdio',
+    command: process.execPath,
+    args: [ASKING],
+    params: { timeout: 1 },
+  };
+  const tools = [{ toolName: tool, toolConfig }];
+  const agent = await stack.createAgent({ supervisorId: await anotherSupervisor(), tools });
+  const { customer, created } = await stack.join(agent);
+  customers.push(customer);
+  await customer.waitForText(/AI assistant/);
+  return { customer, id: created.interaction_id };
+}
+
+test('what a tool wants to know is asked in the conversation, again where the answer does not fit', async () => {
+  const { customer, id } = await talkWithAsking('book');
+  await customer.send('use book');
+  await customer.waitForText(/Which day suits you\?/);
+  // Longer than the tool may take: its time stands still while people answer.
+  await waitUntil(async () => {
+    const rows = await stack.database.sql`
+      select from tool_calls where interaction_id = ${id} and started_at < clock_timestamp() - interval '1500 ms'`;
+    return rows.length > 0 ? rows : undefined;
+  });
+  await customer.send('fr');
+  await waitUntil(async () => {
+    const { sql } = stack.database;
+    const rows =
+      await sql`select from tool_calls where interaction_id = ${id} and tool_name = 'answer_question' and state = 'failed'`;
+    return rows.length > 0 ? rows : undefined;
+  });
+  await customer.send('on friday');
+  await customer.waitForText(/Result: book: accept .*friday/);
+});
+
+test('nobody is asked for a password, whatever a tool wants', async () => {
+  const { customer } = await talkWithAsking('login');
+  await customer.send('use login');
+  await customer.waitForText(/Result: login: decline/);
+});
+
+test('the same call twice in one turn runs once, and both have its outcome', async () => {
+  const { customer, id } = await talk(false, await anotherSupervisor());
+  const before = recorder.calls.length;
+  await customer.send('use look twice');
+  await customer.waitForText(/Result: /);
+  expect(recorder.calls).toHaveLength(before + 1);
+  const { sql } = stack.database;
+  expect(await sql`select from tool_calls where interaction_id = ${id} and tool_name = 'look'`).toHaveLength(
+    1,
+  );
+  // Another turn is another wish.
+  await customer.send('once more, use look');
+  await waitUntil(async () => (recorder.calls.length === before + 2 ? true : undefined));
 });
