@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Measurements } from './measurements.ts';
 import { type BenchOptions, type PartName, readOptions, USAGE } from './options.ts';
 import { measureChat } from './parts/chat.ts';
+import { measureConsole } from './parts/console.ts';
 import { measureMemory } from './parts/memory.ts';
 import { measurePermission } from './parts/permission.ts';
 import { measureStart } from './parts/start.ts';
@@ -18,6 +19,7 @@ const MEASURES: Record<PartName, Measure> = {
   chat: measureChat,
   permission: measurePermission,
   voice: measureVoice,
+  console: measureConsole,
 };
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 

@@ -1,6 +1,6 @@
 import type { PartName } from './options.ts';
 
-export type Unit = 'ms' | 'MB';
+export type Unit = 'ms' | 'MB' | 'kB';
 
 export interface Series {
   readonly part: PartName;

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured alone, in the order of a full run. */
-export const PARTS = ['start', 'memory', 'chat', 'permission', 'voice'] as const;
+export const PARTS = ['start', 'memory', 'chat', 'permission', 'voice', 'console'] as const;
 export type PartName = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -24,6 +24,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   chat         joining a chat, and a turn of it
   permission   from a decision's commit to the tool's arrival, with and without the doorbell
   voice        joining a call, and from the caller's last word to the first sound of the answer
+  console      the supervisor's page: weight, start, from a click to the tool, 100 conversations at once
 
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)

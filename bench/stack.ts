@@ -101,6 +101,10 @@ export class Stack {
     return this.#api?.pid ?? 0;
   }
 
+  get apiUrl(): string {
+    return this.#apiUrl;
+  }
+
   /** Of the agents' supervisors. */
   get supervisor(): Person {
     return this.#people.chat;

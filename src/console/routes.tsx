@@ -25,6 +25,11 @@ export const ROUTES: readonly ConsoleRoute[] = [
     navigation: { label: 'Floor', icon: Activity, key: 'f' },
   },
   {
+    path: '/interactions/:id',
+    title: 'Interaction',
+    page: lazy(() => import('./interaction/interaction-page.tsx')),
+  },
+  {
     path: '/history',
     title: 'History',
     page: lazy(() => import('./pages/history/history-page.tsx')),

@@ -57,10 +57,10 @@ test('a wrong password says so, the right one leads to the floor, and a reload s
   await page.getByText('E-mail address or password is not right.').waitFor();
   await page.getByLabel('Password').fill(person.password);
   await page.keyboard.press('Enter');
-  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
-  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
+  await page.getByText('All quiet').waitFor();
+  await page.getByText('All quiet').waitFor();
   await page.reload();
-  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
+  await page.getByText('All quiet').waitFor();
   expectNoComplaints(page);
   await page.close();
 });
@@ -68,7 +68,7 @@ test('a wrong password says so, the right one leads to the floor, and a reload s
 test('signing out leaves nothing behind, and the floor is closed again', async () => {
   const page = await browser.newPage();
   await signIn(page, apiUrl, person);
-  await page.getByRole('heading', { name: 'Floor', exact: true }).waitFor();
+  await page.getByText('All quiet').waitFor();
   await page.getByRole('button', { name: 'You and your settings' }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByLabel('E-mail').waitFor();

@@ -6,6 +6,7 @@ import type { Track } from '../live/track.ts';
 import { onThemeChange } from '../session/theme.ts';
 
 const PAD_SECONDS = 30;
+const hour = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
 function colours(): Record<Sentiment | 'line' | 'text' | 'fill', string> {
   const style = getComputedStyle(document.documentElement);
@@ -113,7 +114,7 @@ export function SentimentPlot({
       {
         width: Math.max(element.clientWidth, 40),
         height,
-        padding: axes ? [8, 8, 0, 0] : [3, 3, 3, 3],
+        padding: axes ? [8, 26, 0, 0] : [3, 3, 3, 3],
         cursor: { show: false },
         legend: { show: false },
         scales: {
@@ -124,7 +125,13 @@ export function SentimentPlot({
           y: { range: [0, 100] },
         },
         axes: [
-          { ...axis, show: axes, size: 26, space: 70 },
+          {
+            ...axis,
+            show: axes,
+            size: 26,
+            space: 70,
+            values: (_plot, at) => at.map((seconds) => hour.format(seconds * 1_000)),
+          },
           { ...axis, show: axes, size: 32, splits: () => [0, 50, 100] },
         ],
         series: [{}, { show: true, stroke: 'transparent', points: { show: false } }],

@@ -4,11 +4,14 @@ import { asProblem, type Problem } from '../client/problem.ts';
 import type { Permission } from '../live/events.ts';
 import { useLive } from '../live/live-context.tsx';
 import { useApp } from '../session/app-context.ts';
+import { useTell } from '../shell/notices.tsx';
 
 export interface Decided {
   readonly decision: 'allowed' | 'denied';
   readonly note?: string;
   readonly arguments?: Record<string, unknown>;
+  /** The very same call needs no decision again while this conversation lasts. */
+  readonly again?: boolean;
 }
 
 export interface Deciding {
@@ -25,20 +28,21 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 };
 
 /** What won, when somebody or something was faster. */
-export function describeConflict({ facts }: Problem): string {
+function describeConflict({ facts }: Problem): string {
   const outcome = OUTCOMES[String(facts.permission_status)] ?? 'settled';
   const name = typeof facts.decided_by_name === 'string' ? facts.decided_by_name : undefined;
   return name ? `Already decided by ${name}: ${outcome}.` : `Already settled: ${outcome}.`;
 }
 
-export function isConflict(problem: Problem | null): problem is Problem {
-  return problem?.code === 'permission_already_decided';
+function isConflict(problem: Problem): boolean {
+  return problem.code === 'permission_already_decided';
 }
 
-/** Allows or denies. A conflict leaves the request where it is, so that whoever was late can read who was faster. */
+/** Allows or denies. Whoever was late is told who was faster, also after the request has left the page. */
 export function useDecision(permission: Permission): Deciding {
   const { api } = useApp();
   const live = useLive();
+  const tell = useTell();
   const [busy, setBusy] = useState<Decided['decision'] | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const { id } = permission;
@@ -51,6 +55,7 @@ export function useDecision(permission: Permission): Deciding {
           decision: decided.decision,
           ...(decided.note ? { note: decided.note } : {}),
           ...(decided.arguments ? { arguments: decided.arguments } : {}),
+          ...(decided.again ? { scope: { kind: 'interaction' as const, arguments: {} } } : {}),
         };
         const settled = await answer(
           api.POST('/v1/permissions/{id}/decision', { params: { path: { id } }, body }),
@@ -58,13 +63,15 @@ export function useDecision(permission: Permission): Deciding {
         live.settle({ kind: 'permission', permission: settled });
         return true;
       } catch (error) {
-        setProblem(asProblem(error));
+        const failed = asProblem(error);
+        if (isConflict(failed)) tell(describeConflict(failed));
+        else setProblem(failed);
         return false;
       } finally {
         setBusy(null);
       }
     },
-    [api, live, id],
+    [api, live, tell, id],
   );
   return { busy, problem, decide };
 }

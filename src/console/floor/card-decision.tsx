@@ -4,7 +4,7 @@ import { Button } from '../components/button.tsx';
 import { ProblemNotice } from '../components/notice.tsx';
 import { Countdown } from '../decisions/countdown.tsx';
 import { RawArguments } from '../decisions/raw-arguments.tsx';
-import { describeConflict, isConflict, useDecision } from '../decisions/use-decision.ts';
+import { useDecision } from '../decisions/use-decision.ts';
 import type { Permission } from '../live/events.ts';
 
 /** What can be read at a glance may be decided at a glance; for more than this one has to open the conversation. */
@@ -21,16 +21,13 @@ export function CardDecision({
   const { interaction_id, tool_name, arguments: wanted, requested_at, expires_at } = permission;
   const glance = JSON.stringify(wanted).length <= GLANCE_CHARACTERS;
   return (
-    <section className="card-decision" aria-label={`Waits for your decision: ${tool_name}`} data-holds>
+    <fieldset className="card-decision" aria-label={`Waits for your decision: ${tool_name}`} data-holds>
       <div className="card-decision-head">
         <code className="tool-name">{tool_name}</code>
         <Countdown from={requested_at} until={expires_at} />
       </div>
       {glance && <RawArguments label="What the model asks to run" value={wanted} />}
-      <div role="alert">
-        {isConflict(problem) && <p className="field-error">{describeConflict(problem)}</p>}
-      </div>
-      {!isConflict(problem) && <ProblemNotice problem={problem} />}
+      <ProblemNotice problem={problem} />
       <div className="card-actions">
         {glance && (
           <>
@@ -61,6 +58,6 @@ export function CardDecision({
           {more > 0 && ` (${more} more)`}
         </Link>
       </div>
-    </section>
+    </fieldset>
   );
 }

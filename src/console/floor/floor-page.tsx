@@ -6,6 +6,7 @@ import { useSecond } from '../live/clock.ts';
 import { CONNECTION, FLOOR, type Live } from '../live/live.ts';
 import { useLive, useLiveValue, useLiveVersion } from '../live/live-context.tsx';
 import { useTitle } from '../shell/title.tsx';
+import { CallbackList } from './callback-list.tsx';
 import { InteractionCard } from './interaction-card.tsx';
 import { compareUrgency, holdOrder, type Urgency } from './order.ts';
 
@@ -99,21 +100,24 @@ export default function FloorPage() {
   return (
     <>
       <Summary count={order.length} />
+      <CallbackList />
       {loaded && order.length === 0 && (
         <Empty icon={<Coffee aria-hidden />} title="All quiet">
           Nobody is talking with an agent of yours. New conversations appear here by themselves.
         </Empty>
       )}
-      <ul
-        className="floor"
-        ref={list}
-        aria-label="Open conversations, the most urgent first"
-        aria-busy={!loaded}
-      >
-        {order.map((id) => (
-          <InteractionCard key={id} id={id} />
-        ))}
-      </ul>
+      <div className="floor-frame">
+        <ul
+          className="floor"
+          ref={list}
+          aria-label="Open conversations, the most urgent first"
+          aria-busy={!loaded}
+        >
+          {order.map((id) => (
+            <InteractionCard key={id} id={id} />
+          ))}
+        </ul>
+      </div>
     </>
   );
 }

@@ -78,39 +78,41 @@ export const InteractionCard = memo(function InteractionCard({ id }: { readonly 
   const name = agent?.name ?? 'Agent';
   return (
     <li className="card" data-sentiment={sentiment ?? 'none'} data-waiting={permission ? true : undefined}>
-      <div className="card-head">
-        <Link href={`/interactions/${id}`} className="card-link">
-          <Channel aria-hidden />
-          <span className="only-read-aloud">{interaction.channel === 'voice' ? 'Call' : 'Chat'} with</span>
-          {name}
-        </Link>
-        <Elapsed interaction={interaction} />
-      </div>
-      <div className="card-who">
-        <span className="quiet">{customerName(interaction)}</span>
-        <Control interaction={interaction} />
-      </div>
-      <div className="card-mood">
-        <div className="card-figures">
-          {sentiment ? (
-            <>
-              <span className={`tag tag-${sentiment}`}>{SENTIMENT_WORDS[sentiment]}</span>
-              <span className="card-score numbers" title="Satisfaction, 0 to 100">
-                {Math.round(score ?? 0)}
-                <span className="only-read-aloud"> of 100 satisfaction</span>
-              </span>
-            </>
-          ) : (
-            <span className="quiet">No mood yet</span>
-          )}
+      <div className="card-body">
+        <div className="card-head">
+          <Link href={`/interactions/${id}`} className="card-link">
+            <Channel aria-hidden />
+            <span className="only-read-aloud">{interaction.channel === 'voice' ? 'Call' : 'Chat'} with</span>
+            {name}
+          </Link>
+          <Elapsed interaction={interaction} />
         </div>
-        <SentimentPlot track={track} height={44} label={describeTrack(track)} />
+        <div className="card-who">
+          <span className="quiet">{customerName(interaction)}</span>
+          <Control interaction={interaction} />
+        </div>
+        <div className="card-mood">
+          <div className="card-figures">
+            {sentiment ? (
+              <>
+                <span className={`tag tag-${sentiment}`}>{SENTIMENT_WORDS[sentiment]}</span>
+                <span className="card-score numbers" title="Satisfaction, 0 to 100">
+                  {Math.round(score ?? 0)}
+                  <span className="only-read-aloud"> of 100 satisfaction</span>
+                </span>
+              </>
+            ) : (
+              <span className="quiet">No mood yet</span>
+            )}
+          </div>
+          <SentimentPlot track={track} height={44} label={describeTrack(track)} />
+        </div>
+        <p className="card-feed">{track.feedText || 'Just begun'}</p>
+        <p className="card-floor">
+          <Floor interaction={interaction} speech={speech} />
+        </p>
+        <Asks interaction={interaction} />
       </div>
-      <p className="card-feed">{track.feedText || 'Just begun'}</p>
-      <p className="card-floor">
-        <Floor interaction={interaction} speech={speech} />
-      </p>
-      <Asks interaction={interaction} />
       {permission && <CardDecision key={permission.id} permission={permission} more={others.length} />}
     </li>
   );

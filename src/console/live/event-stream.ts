@@ -4,6 +4,8 @@ import { Problem } from '../client/problem.ts';
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'live' }
+  /** The stream is there, and the server itself can't read what happens. */
+  | { readonly state: 'delayed' }
   | { readonly state: 'lost'; readonly reason: 'offline' | 'broken' | 'refused' };
 
 export interface EventStreamDeps {

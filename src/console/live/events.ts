@@ -2,9 +2,10 @@ import type { EventSourceMessage } from 'eventsource-parser';
 import * as z from 'zod/mini';
 import type { Schemas } from '../client/api.ts';
 
-export type Interaction = Schemas['Interaction'] & { readonly controlled_by_name?: string | null };
+export type Interaction = Schemas['Interaction'];
 export type Permission = Schemas['Permission'];
 export type Agent = Schemas['Agent'];
+export type Callback = Schemas['Callback'];
 
 export const sentimentSchema = z.enum(['good', 'neutral', 'critical']);
 export type Sentiment = z.output<typeof sentimentSchema>;
@@ -46,19 +47,6 @@ const toolCallSchema = z.object({
 });
 export type ToolCall = z.output<typeof toolCallSchema>;
 
-/** Someone to be called back: asked for while nobody was there. */
-const callbackSchema = z.looseObject({
-  id: z.string(),
-  interaction_id: z.nullish(z.string()),
-  phone_number: z.nullish(z.string()),
-  reason: z.nullish(z.string()),
-  requested_at: z.nullish(z.string()),
-  created_at: z.nullish(z.string()),
-  done_at: z.nullish(z.string()),
-  status: z.nullish(z.string()),
-});
-export type Callback = z.output<typeof callbackSchema>;
-
 /** Items of our own API come as its lists give them, and are taken at their word as those are. */
 const itemOf = <T extends { id: string }>() =>
   z.custom<T>(
@@ -68,6 +56,8 @@ const itemOf = <T extends { id: string }>() =>
 export type LiveEvent =
   | { readonly kind: 'ready'; readonly at: string }
   | { readonly kind: 'reset' }
+  | { readonly kind: 'delayed' }
+  | { readonly kind: 'caught-up' }
   | { readonly kind: 'metrics'; readonly metrics: Metrics }
   | { readonly kind: 'message'; readonly message: LiveMessage }
   | { readonly kind: 'permission'; readonly permission: Permission }
@@ -80,6 +70,7 @@ const readySchema = z.object({ at: z.string() });
 const interactionItem = itemOf<Interaction>();
 const permissionItem = itemOf<Permission>();
 const agentItem = itemOf<Agent>();
+const callbackItem = itemOf<Callback>();
 
 /** `undefined` for what this page does not know: a newer server may say more. */
 export function readEvent({ event, data }: EventSourceMessage): LiveEvent | undefined {
@@ -89,6 +80,10 @@ export function readEvent({ event, data }: EventSourceMessage): LiveEvent | unde
       return { kind: 'ready', at: readySchema.parse(body).at };
     case 'reset':
       return { kind: 'reset' };
+    case 'delayed':
+      return { kind: 'delayed' };
+    case 'live':
+      return { kind: 'caught-up' };
     case 'metrics':
       return { kind: 'metrics', metrics: metricsSchema.parse(body) };
     case 'message':
@@ -102,7 +97,7 @@ export function readEvent({ event, data }: EventSourceMessage): LiveEvent | unde
     case 'tool_call':
       return { kind: 'tool_call', call: toolCallSchema.parse(body) };
     case 'callback':
-      return { kind: 'callback', callback: callbackSchema.parse(body) };
+      return { kind: 'callback', callback: callbackItem.parse(body) };
     default:
       return undefined;
   }

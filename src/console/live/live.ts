@@ -66,10 +66,7 @@ export class Live {
         const event = readEvent(message);
         if (event) this.#take(event);
       },
-      onConnection: (connection) => {
-        this.#connection = connection;
-        this.#topics.touch(CONNECTION);
-      },
+      onConnection: (connection) => this.#connect(connection),
     });
   }
 
@@ -167,6 +164,11 @@ export class Live {
     this.#apply(event);
   }
 
+  #connect(connection: Connection): void {
+    this.#connection = connection;
+    this.#topics.touch(CONNECTION);
+  }
+
   async #open(lastEventId: string | undefined, signal: AbortSignal): Promise<Response> {
     const authorization = `Bearer ${await this.#deps.accessToken()}`;
     const headers: Record<string, string> = { accept: 'text/event-stream', authorization };
@@ -184,6 +186,10 @@ export class Live {
     }
     if (event.kind === 'reset') {
       void this.#load();
+      return;
+    }
+    if (event.kind === 'delayed' || event.kind === 'caught-up') {
+      this.#connect({ state: event.kind === 'delayed' ? 'delayed' : 'live' });
       return;
     }
     if (this.#loading) this.#waiting.push(event);
@@ -207,8 +213,7 @@ export class Live {
       if (loading.signal.aborted) return;
       // The connection that broke this will break the stream too, or the server says no to both: start anew.
       this.#loading = undefined;
-      this.#connection = { state: 'lost', reason: 'broken' };
-      this.#topics.touch(CONNECTION);
+      this.#connect({ state: 'lost', reason: 'broken' });
       setTimeout(() => {
         if (!this.#loading) void this.#load();
       }, 2_000);
@@ -276,8 +281,7 @@ export class Live {
         this.#topics.touch(AGENTS);
         break;
       case 'callback':
-        if (event.callback.done_at || event.callback.status === 'done')
-          this.#callbacks.delete(event.callback.id);
+        if (event.callback.done_at !== null) this.#callbacks.delete(event.callback.id);
         else this.#callbacks.set(event.callback.id, event.callback);
         this.#topics.touch(CALLBACKS);
         break;

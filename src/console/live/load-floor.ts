@@ -30,7 +30,7 @@ export async function allPages<T>(
 
 /** @throws Problem */
 export async function loadFloor(api: Api, signal: AbortSignal): Promise<LoadedFloor> {
-  const [interactions, agents, permissions, floor] = await Promise.all([
+  const [interactions, agents, permissions, callbacks, floor] = await Promise.all([
     allPages((cursor) => {
       const query = { status: 'queued,active', limit: PAGE, ...(cursor ? { cursor } : {}) };
       return answer(api.GET('/v1/interactions', { params: { query }, signal }));
@@ -39,6 +39,10 @@ export async function loadFloor(api: Api, signal: AbortSignal): Promise<LoadedFl
     allPages((cursor) => {
       const query = { limit: PAGE, ...(cursor ? { cursor } : {}) };
       return answer(api.GET('/v1/permissions', { params: { query }, signal }));
+    }),
+    allPages((cursor) => {
+      const query = { limit: PAGE, ...(cursor ? { cursor } : {}) };
+      return answer(api.GET('/v1/callbacks', { params: { query }, signal }));
     }),
     answer(api.GET('/v1/floor', { signal })),
   ]);
@@ -58,5 +62,5 @@ export async function loadFloor(api: Api, signal: AbortSignal): Promise<LoadedFl
       speech.set(interaction_id, { role: last_role, final: true, atMs: Date.parse(last_spoken_at) });
     }
   }
-  return { interactions, agents: agents.data, permissions, callbacks: [], tracks, speech };
+  return { interactions, agents: agents.data, permissions, callbacks, tracks, speech };
 }

@@ -22,3 +22,9 @@ export function useSessionState(): SessionState {
   const { session } = useApp();
   return useSyncExternalStore(session.subscribe, session.state);
 }
+
+/** Only below the sign-in, where there is one. */
+export function useUserId(): string {
+  const state = useSessionState();
+  return state.kind === 'signed-in' ? state.userId : '';
+}

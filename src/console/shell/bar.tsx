@@ -14,6 +14,7 @@ import { useCurrentTitle } from './title.tsx';
 const WORDS = {
   connecting: 'Connecting…',
   live: 'Live',
+  delayed: 'The server can’t read what happens right now; it will come later.',
   offline: 'No network. What you see may be out of date.',
   broken: 'Connection lost, trying again…',
   refused: 'The server refuses the connection, trying again…',

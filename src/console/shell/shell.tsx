@@ -5,6 +5,7 @@ import { Empty } from '../components/empty.tsx';
 import iconUrl from '../icon.svg';
 import { FLOOR } from '../live/live.ts';
 import { useLiveValue } from '../live/live-context.tsx';
+import { Dock } from '../room/dock.tsx';
 import { type ConsoleRoute, ROUTES } from '../routes.tsx';
 import { useMe } from '../session/me.ts';
 import { Bar } from './bar.tsx';
@@ -116,6 +117,7 @@ function Frame() {
       <Rail routes={routes} />
       <Bar onHelp={() => setHelp(true)} />
       <Pages />
+      <Dock />
       <ShortcutHelp isOpen={help} onClose={() => setHelp(false)} />
     </div>
   );

@@ -1,0 +1,238 @@
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import {
+  expectAccessible,
+  expectNoComplaints,
+  openBrowser,
+  signIn,
+  type TestBrowser,
+} from '../support/browser.ts';
+import type { Agent, Person } from '../support/fixtures.ts';
+import { type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
+import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
+import { refundTool, shopModel } from '../support/shop-model.ts';
+import { type Stack, setupStack } from '../support/stack.ts';
+
+let model: ScriptedModel;
+let recorder: ToolRecorder;
+let stack: Stack;
+let agent: Agent;
+let admin: Person;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  model = await setupModel(shopModel);
+  model.background(wantsJson, () => ({ text: '{}' }));
+  recorder = await setupRecorder();
+  stack = await setupStack({
+    openaiBaseUrl: model.openaiBaseUrl,
+    env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
+    figures: { metricsMs: 500 },
+  });
+  agent = await stack.createAgent({ name: 'Ava', tools: [refundTool(recorder.url)] });
+  admin = await stack.database.createUser({
+    businessId: stack.business.id,
+    role: 'admin',
+    name: 'Ada Admin',
+  });
+  browser = await openBrowser();
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await stack?.stop();
+  await recorder?.stop();
+  await model?.stop();
+}, 60_000);
+
+const undo: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+async function openConsole(person: Person, path = '/', options: Parameters<TestBrowser['newPage']>[0] = {}) {
+  const page = await browser.newPage(options);
+  undo.push(() => page.close());
+  await signIn(page, stack.apiUrl, person, path);
+  await page.getByText('Live', { exact: true }).waitFor();
+  return page;
+}
+
+async function join() {
+  const joined = await stack.join(agent);
+  undo.push(() => joined.customer.leave());
+  await joined.customer.waitForText(/AI assistant/);
+  return { ...joined, path: `/interactions/${joined.created.interaction_id}` };
+}
+
+/** Cards are found by whom they are about; every test has one of its own. */
+function card(page: Page, interactionId: string) {
+  return page.locator('.card').filter({ has: page.locator(`a[href$="${interactionId}"]`) });
+}
+
+const callsFor = (order: string) => recorder.calls.filter(({ body }) => body.order === order);
+
+test('a gated tool is decided on the floor while the customer waits in their own page', async () => {
+  const customer = await browser.newPage();
+  undo.push(() => customer.close());
+  await customer.goto(`${stack.apiUrl}/try`);
+  await customer.getByRole('button', { name: 'Chat with Ava' }).click();
+  await customer.getByLabel('Your message').fill('please refund order 701');
+  await customer.keyboard.press('Enter');
+  const page = await openConsole(stack.supervisor);
+  const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
+  await request.getByText('"order": "701"').waitFor();
+  await customer
+    .getByText(/approval/)
+    .first()
+    .waitFor();
+  expect(callsFor('701')).toHaveLength(0);
+  expect(await page.title()).toMatch(/^\(\d+\) Floor/);
+  await request.getByRole('button', { name: 'Allow' }).click();
+  await customer
+    .getByText(/Result: .*ref-/)
+    .first()
+    .waitFor();
+  await request.waitFor({ state: 'detached' });
+  expect(callsFor('701')).toHaveLength(1);
+  expectNoComplaints(page);
+  expectNoComplaints(customer);
+});
+
+test('with the keyboard alone: arguments are edited, checked by the API, and run as edited', async () => {
+  const { customer, path } = await join();
+  const page = await openConsole(stack.supervisor, path);
+  await customer.send('please refund order 702');
+  const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
+  await request.waitFor();
+  await page.keyboard.press('d');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  const edit = request.getByLabel('Run this instead (JSON)');
+  await edit.fill('{"order": ');
+  await request.getByText(/not valid JSON/).waitFor();
+  expect(await request.getByRole('button', { name: 'Allow as edited' }).isDisabled()).toBe(true);
+  await edit.fill('{"order": "702", "amount": 5000}');
+  await page.keyboard.press('Tab');
+  await page.keyboard.type('only half of it');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await request.getByText(/must be <= 100/).waitFor();
+  await edit.fill('{"order": "702", "amount": 50}');
+  await request.getByRole('button', { name: 'Allow as edited' }).press('Enter');
+  await customer.waitForText(/Result: [\s\S]*ref-/);
+  expect(callsFor('702').map(({ body }) => body)).toEqual([{ order: '702', amount: 50 }]);
+});
+
+test('a reload in the middle shows the same again, and what is denied then reaches the customer', async () => {
+  const { customer, path } = await join();
+  const page = await openConsole(stack.supervisor, path);
+  await customer.send('please refund order 703');
+  await page.getByRole('group', { name: 'Waits for your decision: refund_order' }).waitFor();
+  await page.reload();
+  const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
+  await request.getByText('"order": "703"').waitFor();
+  const transcript = page.getByRole('region', { name: 'Transcript' });
+  await transcript.getByText('please refund order 703').first().waitFor();
+  await transcript.getByText('refund_order').waitFor();
+  await request.getByLabel('Note').fill('older than 30 days');
+  await request.getByRole('button', { name: 'Deny' }).click();
+  await customer.waitForText(/older than 30 days/);
+  await transcript
+    .getByText('refused by a supervisor')
+    .or(transcript.getByText('refused', { exact: true }))
+    .waitFor();
+  expect(callsFor('703')).toHaveLength(0);
+});
+
+test('supervisor and admin decide at the same moment: one wins, the other is told who', async () => {
+  const { customer, created } = await join();
+  const pages = await Promise.all([openConsole(stack.supervisor), openConsole(admin)]);
+  await customer.send('please refund order 704');
+  const allow = pages.map((page) =>
+    card(page, created.interaction_id).getByRole('button', { name: 'Allow' }),
+  );
+  await Promise.all(allow.map((button) => button.waitFor()));
+  // The answers of both are held until both have been asked for: neither page can know of the other's in time.
+  await Promise.all(pages.map((page) => page.route('**/v1/events*', (route) => route.abort())));
+  await Promise.all(allow.map((button) => button.click()));
+  const told = pages.map((page) => page.getByText(/Already decided by (Sam Supervisor|Ada Admin): allowed/));
+  await Promise.race(told.map((notice) => notice.waitFor()));
+  await customer.waitForText(/Result: .*ref-/);
+  expect(callsFor('704')).toHaveLength(1);
+  const shown = await Promise.all(told.map((notice) => notice.count()));
+  expect(shown.toSorted()).toEqual([0, 1]);
+});
+
+test('a message full of HTML is shown as the text that it is', async () => {
+  const { customer, path } = await join();
+  const page = await openConsole(stack.supervisor, path);
+  const attack = `<img src=x onerror="document.title='gone'"><script>document.title='gone'</script><b>bold</b> &amp; [x](javascript:alert(1))`;
+  await customer.send(attack);
+  const transcript = page.getByRole('region', { name: 'Transcript' });
+  await transcript.getByText(`Heard: ${attack}`).first().waitFor();
+  expect(await transcript.locator('img, script, b, a').count()).toBe(0);
+  expect(await page.title()).not.toContain('gone');
+  await page.goto(`${stack.apiUrl}/console`);
+  await card(page, path.split('/')[2] ?? '').waitFor();
+  expect(await page.locator('.card img, .card script, .card b').count()).toBe(0);
+  expectNoComplaints(page);
+});
+
+test('another business’s supervisor sees nothing, on the floor and by address', async () => {
+  const other = await stack.database.createBusiness({ name: 'Elsewhere' });
+  const stranger = await stack.database.createUser({ businessId: other.id, name: 'Stan Stranger' });
+  const { customer, path } = await join();
+  const page = await openConsole(stranger);
+  await customer.send('hello');
+  await customer.waitForText('Heard: hello');
+  await page.getByText('All quiet').waitFor();
+  expect(await page.locator('.card').count()).toBe(0);
+  await page.goto(`${stack.apiUrl}/console${path}`);
+  await page.getByText('There is no such conversation').waitFor();
+  expect(await page.getByText('Heard: hello').count()).toBe(0);
+});
+
+test('without a network the page says so, comes back by itself, and has missed nothing', async () => {
+  const { customer, path } = await join();
+  const page = await openConsole(stack.supervisor, path);
+  await customer.send('before');
+  const transcript = page.getByRole('region', { name: 'Transcript' });
+  await transcript.getByText('Heard: before').first().waitFor();
+  await page.context().setOffline(true);
+  await page.getByText('No network. What you see may be out of date.').waitFor();
+  await customer.send('meanwhile');
+  await customer.waitForText('Heard: meanwhile');
+  await customer.send('please refund order 705');
+  await customer.waitForText(/approval/);
+  await page.context().setOffline(false);
+  await page.getByText('Live', { exact: true }).waitFor();
+  await transcript.getByText('Heard: meanwhile').first().waitFor();
+  await page.getByRole('group', { name: 'Waits for your decision: refund_order' }).waitFor();
+  const said = await transcript.locator('.said[data-role="customer"] .said-words').allTextContents();
+  expect(said).toEqual(['before', 'meanwhile', 'please refund order 705']);
+});
+
+test.each(['light', 'dark'] as const)(
+  'floor and interaction are accessible in %s, on a phone too',
+  async (theme) => {
+    const { customer, path } = await join();
+    await customer.send('please refund order 706');
+    const page = await openConsole(stack.supervisor, '/', { theme });
+    await page.getByRole('group', { name: 'Waits for your decision: refund_order' }).first().waitFor();
+    await expectAccessible(page);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await expectAccessible(page);
+    await page.goto(`${stack.apiUrl}/console${path}`);
+    await page.getByRole('group', { name: 'Waits for your decision: refund_order' }).waitFor();
+    await page.getByRole('region', { name: 'Transcript' }).getByText('refund order 706').first().waitFor();
+    await expectAccessible(page);
+    await page.setViewportSize({ width: 1_280, height: 860 });
+    await expectAccessible(page);
+    // Nothing hangs over the edge of a phone.
+    await page.setViewportSize({ width: 360, height: 780 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+  },
+);
