@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { complaintsOf } from './chromium.ts';
 
-export { openBrowser, signIn, type TestBrowser } from './chromium.ts';
+export { type BrowserOptions, openBrowser, type PageOptions, signIn, type TestBrowser } from './chromium.ts';
 
 /** Fails when the page broke its content security policy or threw. */
 export function expectNoComplaints(page: Page): void {
