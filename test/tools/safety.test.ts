@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isPublicAddress, type ResolveAddresses } from '../../src/tools/address-check.ts';
+import { namespaceWorks } from '../../src/tools/child-limits.ts';
 import { createGuardedFetch } from '../../src/tools/guarded-fetch.ts';
 import { startHttpServer } from './servers/http.ts';
 import { http, inline, open, row, run, STDIO_SERVER, toolsConfig, until } from './support.ts';
@@ -321,6 +322,26 @@ describe('programs', () => {
     const { catalogue } = await open([row('whoami', inline('plain', { env: { MINE: 'yes' } }))]);
     const { env } = JSON.parse((await run(catalogue, 'whoami', {})).output);
     expect(Object.keys(env).sort()).toEqual(['LANG', 'MINE', 'PATH']);
+  });
+
+  test("can not read the worker's environment or memory, though they run as the same user", async (context) => {
+    // A system that allows no user namespaces leaves `runAs`, which the next test covers.
+    if (!(await namespaceWorks())) return context.skip();
+    const probe = `
+      const { readFileSync } = require('fs');
+      const tried = [process.ppid, ${process.pid}].flatMap((pid) => ['environ', 'mem', 'maps'].map((file) => {
+        try { readFileSync('/proc/' + pid + '/' + file); return 'read'; } catch (error) { return error.code; }
+      }));
+      process.stderr.write('tried: ' + [...new Set(tried)].join() + '\\n');
+      setInterval(() => {}, 1000);`;
+    const { lines } = await open(
+      [row('ping', { transport: 'stdio', command: process.execPath, args: ['-e', probe] })],
+      { connectTimeoutMs: 500 },
+    );
+    await until(() => lines.some(({ line }) => String(line).startsWith('tried:')), 'the probe has tried');
+    expect(lines.map(({ line }) => line).find((line) => String(line).startsWith('tried:'))).toBe(
+      'tried: EACCES',
+    );
   });
 
   test.runIf(process.getuid?.() === 0)('run as another user where the operator says so', async () => {
