@@ -113,6 +113,7 @@ async function registerOperatorCommands(program: Command): Promise<void> {
     business: async () => (await import('./cli/business.ts')).registerBusinessCommand(program, deps),
     users: async () => (await import('./cli/users.ts')).registerUsersCommand(program, deps),
     customers: async () => (await import('./cli/customers.ts')).registerCustomersCommand(program, deps),
+    tools: async () => (await import('./cli/tools.ts')).registerToolsCommand(program, deps),
     doctor: async () => (await import('./cli/doctor.ts')).registerDoctorCommand(program, deps),
   };
   const asked = process.argv[2] ?? 'help';
