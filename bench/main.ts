@@ -8,6 +8,7 @@ import { measureConsole } from './parts/console.ts';
 import { measureMemory } from './parts/memory.ts';
 import { measurePermission } from './parts/permission.ts';
 import { measureStart } from './parts/start.ts';
+import { measureTakeover } from './parts/takeover.ts';
 import { measureVoice } from './parts/voice.ts';
 import { asJson, describeMachine, footnotes, load, table } from './report.ts';
 import { passedSettings, Stack } from './stack.ts';
@@ -20,6 +21,7 @@ const MEASURES: Record<PartName, Measure> = {
   permission: measurePermission,
   voice: measureVoice,
   console: measureConsole,
+  takeover: measureTakeover,
 };
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 

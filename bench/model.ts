@@ -16,6 +16,12 @@ export const CHAT_ANSWER =
 /** Short and always the same, so that its sound is made once and then only fetched. */
 export const SPOKEN_ANSWER = 'Your order will arrive tomorrow.';
 
+/** Nobody hears its end. Whole sentences that come again, so that their sound is made once. */
+export const STORY =
+  'Once upon a time there was a ship that nobody had ever seen. It sailed by night. '.repeat(40);
+/** Between the words of the story: as fast as a model writes. */
+const STORY_TOKEN_MS = 20;
+
 /** One request for an answer; moments are milliseconds since the epoch. */
 export interface ModelTurn {
   readonly customer: string;
@@ -38,6 +44,7 @@ function replyTo(request: ChatRequest): ModelReply {
   if (order && offeredTool(request, TOOL_NAME)) {
     return { toolCalls: [{ name: TOOL_NAME, arguments: JSON.stringify({ order }) }] };
   }
+  if (/story/i.test(customer)) return { text: STORY };
   return { text: /question/i.test(customer) ? CHAT_ANSWER : SPOKEN_ANSWER };
 }
 
@@ -59,7 +66,9 @@ export async function startModel(): Promise<InstantModel> {
     for await (const part of incoming) parts.push(Buffer.from(part));
     const request = chatRequestSchema.parse(JSON.parse(Buffer.concat(parts).toString('utf8')));
     if (isBackground(request)) return sendReply(request, { text: '{}' }, response);
-    await sendReply(request, replyTo(request), response);
+    const reply = replyTo(request);
+    const pace = { firstTokenMs: 0, tokenMs: reply.text === STORY ? STORY_TOKEN_MS : 0 };
+    await sendReply(request, reply, response, { pace });
     const answeredAt = performance.timeOrigin + performance.now();
     turns.push({ customer: lastCustomer(request), askedAt, answeredAt });
   };

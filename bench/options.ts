@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured alone, in the order of a full run. */
-export const PARTS = ['start', 'memory', 'chat', 'permission', 'voice', 'console'] as const;
+export const PARTS = ['start', 'memory', 'chat', 'permission', 'voice', 'takeover', 'console'] as const;
 export type PartName = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -13,6 +13,7 @@ export interface BenchOptions {
   readonly questions: number;
   readonly starts: number;
   readonly samples: number;
+  readonly takeovers: number;
   /** Where the JSON goes; by default a new file in `bench/results`. */
   readonly json: string | undefined;
 }
@@ -25,11 +26,13 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   permission   from a decision's commit to the tool's arrival, with and without the doorbell
   voice        joining a call, and from the caller's last word to the first sound of the answer
   console      the supervisor's page: weight, start, from a click to the tool, 100 conversations at once
+  takeover     from a takeover's commit to the agent's last word, in chats and calls, and back
 
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)
   --calls N      calls (5)                            --questions N  questions in each call (2)
   --starts N     starts of a worker (5)               --samples N    chats and calls whose memory is read (3)
+  --takeovers N  takeovers of each channel (100)
   --json FILE    where the JSON goes (bench/results/<time>.json)
 `;
 
@@ -49,6 +52,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       questions: number(2),
       starts: number(5),
       samples: number(3),
+      takeovers: number(100),
     },
   });
   if (values.help) return 'help';
@@ -72,6 +76,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     questions: count('questions', values.questions),
     starts: count('starts', values.starts),
     samples: count('samples', values.samples),
+    takeovers: count('takeovers', values.takeovers),
     json: values.json,
   };
 }

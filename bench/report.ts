@@ -46,6 +46,7 @@ function figures({ values }: Series) {
   return {
     median: percentile(values, 0.5),
     p95: percentile(values, 0.95),
+    p99: percentile(values, 0.99),
     worst: percentile(values, 1),
     n: values.length,
   };

@@ -110,6 +110,11 @@ export class Stack {
     return this.#people.chat;
   }
 
+  /** Who decides for this agent. */
+  supervisorOf(agent: Agent): Person {
+    return agent.agentType === 'voice' ? this.#people.voice : this.#people.chat;
+  }
+
   get #people() {
     if (!this.#deciders) throw new Error('not started');
     return this.#deciders;
@@ -205,7 +210,7 @@ export class Stack {
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
-    return JSON.parse(text);
+    return text === '' ? undefined : JSON.parse(text);
   }
 
   /** Ends what was started, newest first. Safe twice. */

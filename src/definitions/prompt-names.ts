@@ -24,6 +24,9 @@ export const PROMPT_VARIABLES = {
   tool_rules: [],
   tool_waits: ['tools'],
   customer_question: ['message', 'fields'],
+  takeover_handed_back: [],
+  hand_back_note: ['note'],
+  whisper_note: ['note'],
   wrap_up: ['business_name', 'channel', 'language', 'topics', 'issue_tags', 'facts', 'transcript'],
   // Heard or read by the customer
   greeting: ['agent_name', 'business_name'],
@@ -37,6 +40,7 @@ export const PROMPT_VARIABLES = {
   silence_goodbye: [],
   recovery_apology: [],
   ask_to_repeat: [],
+  takeover_resume: [],
   takeover_resume_apology: [],
   unavailable_apology: [],
   goodbye: ['business_name'],

@@ -48,6 +48,11 @@ export async function loadClaim(
       voice_settings: snapshot.voice_settings,
     },
     tools: snapshot.tools,
+    holder:
+      interaction.controlled_by === null
+        ? null
+        : { id: interaction.controlled_by, name: interaction.controlled_by_name ?? '' },
+    whispers: loaded.whispers.map(({ id, kind, text, at }) => ({ id, kind, text, at: Date.parse(at) })),
     messages: loaded.messages.map((message) => ({
       id: message.item_id,
       role: message.role,

@@ -2,7 +2,10 @@ import type { VAD } from '@livekit/agents';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import { updateArchive } from '../database/archives.ts';
+import { requestCallback } from '../database/callbacks.ts';
+import { appendInterim } from '../database/changes.ts';
 import { createServiceClient, type Database } from '../database/client.ts';
+import { releaseControl, takeWhispers } from '../database/control.ts';
 import { completeInteraction, requestSupervisor, setPhoneNumber } from '../database/interactions.ts';
 import { heartbeat, pollSessions, releaseLease } from '../database/leases.ts';
 import { appendRecords, recordMetrics } from '../database/records.ts';
@@ -14,6 +17,7 @@ import { createDeviceScorer } from '../scoring/device-scorer.ts';
 import { createModelScorer } from '../scoring/model-scorer.ts';
 import type { ConversationScorer } from '../scoring/types.ts';
 import { systemClock } from '../session/clock.ts';
+import { InterimFeed } from '../session/interim-feed.ts';
 import { LeaseKeeper } from '../session/lease-keeper.ts';
 import { loadVad } from '../session/models.ts';
 import { Outbox } from '../session/outbox.ts';
@@ -22,6 +26,9 @@ import { createToolCallStore } from '../tools/call-store.ts';
 import { ServerPool } from '../tools/server-pool.ts';
 import { createToolTokens } from '../tools/token-rows.ts';
 import { createSummon } from './summon.ts';
+
+/** What is being said reaches those who watch this often. */
+const INTERIM_MS = 250;
 
 export interface ProcessServices extends SessionServices {
   readonly db: Database;
@@ -70,6 +77,12 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
     toolCalls: createToolCallStore(db),
     toolServers: new ServerPool({ config: config.tools, log, tokens: createToolTokens(db, config.tools) }),
     summon: createSummon(config.livekit),
+    interim: new InterimFeed({
+      send: async (rows) => void (await appendInterim(db, { rows })),
+      everyMs: INTERIM_MS,
+      clock,
+      log,
+    }),
     rooms: new RoomServiceClient(
       config.livekit.url.replace(/^ws/, 'http'),
       config.livekit.apiKey,
@@ -105,6 +118,16 @@ function createInteractionStore(db: Database): InteractionStore {
     async requestSupervisor(key, reason) {
       const { supervisor_present } = await requestSupervisor(db, { ...key, reason });
       return { supervisorPresent: supervisor_present };
+    },
+    async requestCallback(key, wanted) {
+      const { phone_number } = await requestCallback(db, { ...key, ...wanted });
+      return { phoneNumber: phone_number };
+    },
+    async releaseControl(key, controlledBy, reason) {
+      return (await releaseControl(db, { ...key, controlledBy, reason })).released;
+    },
+    async takeWhispers(key, ids) {
+      await takeWhispers(db, { ...key, ids });
     },
     async complete(key, status, endReason) {
       const { archive, already } = await completeInteraction(db, { ...key, status, endReason });

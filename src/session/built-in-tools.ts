@@ -15,6 +15,7 @@ export const END_INTERACTION = 'end_interaction';
 export interface BuiltInActions {
   recordPhoneNumber(phoneNumber: string): Promise<string>;
   requestSupervisor(reason: string): Promise<string>;
+  requestCallback(wanted: z.output<typeof callbackArguments>): Promise<string>;
   endInteraction(reason: string): Promise<string>;
   withdrawRequest(reason: string): Promise<string>;
   answerQuestion(answers: JsonObject): string;
@@ -29,14 +30,24 @@ interface BuiltIn {
 }
 
 const reason = z.string().trim().min(1).max(300);
-const phoneArguments = z.strictObject({
-  phone_number: z
+const phoneNumber = z
+  .string()
+  .transform((text) => text.replace(/[\s().-]/g, '').replace(/^00/, '+'))
+  .pipe(z.string().regex(/^\+[1-9]\d{6,14}$/))
+  .describe(
+    'The number in international form, for example +351210000000. Ask for the country when it is not clear.',
+  );
+const phoneArguments = z.strictObject({ phone_number: phoneNumber });
+const callbackArguments = z.strictObject({
+  reason: reason.describe('What the call is to be about, in one short sentence.'),
+  phone_number: phoneNumber.optional(),
+  preferred_time: z
     .string()
-    .transform((text) => text.replace(/[\s().-]/g, '').replace(/^00/, '+'))
-    .pipe(z.string().regex(/^\+[1-9]\d{6,14}$/))
-    .describe(
-      'The number in international form, for example +351210000000. Ask for the country when it is not clear.',
-    ),
+    .trim()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('When it suits the customer, in their own words.'),
 });
 const reasonArguments = z.strictObject({ reason: reason.describe('Why, in one short sentence.') });
 
@@ -59,6 +70,13 @@ const BUILT_INS: readonly BuiltIn[] = [
       'Calls a human supervisor to this conversation: when the customer asks for a person or you can not get any further.',
     schema: reasonArguments,
     run: (args, actions) => actions.requestSupervisor(reasonArguments.parse(args).reason),
+  },
+  {
+    name: 'request_callback',
+    description:
+      'Records that the customer wants to be called back by a person, when no supervisor is there or they do not want to wait. Without a number, the one that is known is called.',
+    schema: callbackArguments,
+    run: (args, actions) => actions.requestCallback(callbackArguments.parse(args)),
   },
   {
     name: END_INTERACTION,

@@ -17,11 +17,16 @@ export interface IncomingMessage {
   readonly resends: boolean;
 }
 
+type Role = IncomingMessage['from'] | undefined;
+
 export interface ChatInputDeps {
   readonly room: Room;
   readonly inbox: TextInbox;
-  /** Who may be heard: the customer, or the supervisor who has control. Anybody else is ignored. */
-  roleOf(identity: string): 'customer' | 'supervisor' | undefined;
+  /**
+   * Who may be heard: the customer, or the supervisor who has control. Anybody else is ignored. Asked when a message
+   * begins: one that was begun in time counts, although control was given back before it was complete.
+   */
+  roleOf(identity: string): Role | Promise<Role>;
   /** Takes a message into conversation and transcript; resolves when it is stored. Same id: same message. */
   onMessage(message: IncomingMessage): Promise<StoreResult>;
   onRejected(identity: string, why: 'unreadable' | 'too_long'): void;
@@ -62,21 +67,32 @@ export class ChatInput {
     identity: string,
     inOrder: (deliver: () => void) => void,
   ): Promise<void> {
+    const role = this.#roleOf(identity);
     try {
       const text = await readBounded(reader);
       const ownId = reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID];
       const sentId = ownId ?? reader.info.streamId;
-      inOrder(() => this.#deliver(text, sentId, identity, ownId !== undefined));
+      const from = await role;
+      inOrder(() => this.#deliver(text, sentId, identity, from, ownId !== undefined));
     } catch (err) {
       this.#deps.log.warn({ err, identity }, 'text stream could not be read');
+      const from = await role;
       inOrder(() => {
-        if (this.#deps.roleOf(identity)) this.#deps.onRejected(identity, 'unreadable');
+        if (from) this.#deps.onRejected(identity, 'unreadable');
       });
     }
   }
 
-  #deliver(text: string | undefined, sentId: string, identity: string, resends: boolean): void {
-    const from = this.#deps.roleOf(identity);
+  async #roleOf(identity: string): Promise<Role> {
+    try {
+      return await this.#deps.roleOf(identity);
+    } catch (err) {
+      this.#deps.log.warn({ err, identity }, 'it is not known whether this person may write here');
+      return undefined;
+    }
+  }
+
+  #deliver(text: string | undefined, sentId: string, identity: string, from: Role, resends: boolean): void {
     if (!from) {
       this.#deps.log.debug({ identity }, 'text from somebody who may not write here');
       return;

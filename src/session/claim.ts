@@ -7,6 +7,14 @@ import type { Vocabulary } from './wrap-up.ts';
 
 export type PhoneSource = 'claimed' | 'sip' | 'verified';
 
+/** What a supervisor told the agent in confidence. */
+export interface SessionWhisper {
+  readonly id: string;
+  readonly kind: 'whisper' | 'hand_back';
+  readonly text: string;
+  readonly at: number;
+}
+
 /**
  * An interaction as its session begins: what `claim_interaction` gave, in the session's own terms. The agent
  * is the snapshot that the interaction began with, so that an edit never changes a conversation halfway.
@@ -41,6 +49,10 @@ export interface Claim extends RecordKey {
     readonly voice_settings: unknown;
   };
   readonly tools: readonly AgentToolRow[];
+  /** The person who has taken the conversation over, if one has. */
+  readonly holder: { readonly id: string; readonly name: string } | null;
+  /** Of earlier generations too. */
+  readonly whispers: readonly SessionWhisper[];
   readonly messages: readonly {
     readonly id: string;
     readonly role: Speaker;

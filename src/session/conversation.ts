@@ -56,6 +56,7 @@ export class Conversation {
   readonly #items: ConversationItem[] = [];
   readonly #said = new Map<string, SaidItem>();
   readonly #calls = new Map<string, CallItem>();
+  readonly #notes = new Set<string>();
 
   get items(): readonly ConversationItem[] {
     return this.#items;
@@ -76,6 +77,12 @@ export class Conversation {
     const said: SaidItem = { kind: 'said', interrupted: false, ...item };
     this.#said.set(said.id, said);
     this.#insert(said);
+  }
+
+  /** The framework knows what was said under another id, and asks whether it is here already. */
+  alsoKnownAs(id: string, otherId: string): void {
+    const said = this.#said.get(id);
+    if (said) this.#said.set(otherId, said);
   }
 
   call(item: Omit<CallItem, 'kind'>): void {
@@ -111,7 +118,10 @@ export class Conversation {
     this.call(item);
   }
 
+  /** A second time with the same id changes nothing. */
   note(id: string, text: string, at: number): void {
+    if (this.#notes.has(id)) return;
+    this.#notes.add(id);
     this.#insert({ kind: 'note', id, text, at });
   }
 
@@ -162,7 +172,7 @@ export class Conversation {
    */
   toChatContext(systemPrompt: string, pending: PendingText, speculative?: llm.ChatMessage): llm.ChatContext {
     const items: llm.ChatItem[] = [llm.ChatMessage.create({ role: 'system', content: systemPrompt })];
-    for (const item of this.#newest()) items.push(...toChatItems(item, pending));
+    for (const item of resultsLast(this.#newest())) items.push(...toChatItems(item, pending));
     if (speculative && !this.#said.has(speculative.id)) items.push(speculative);
     return new llm.ChatContext(items);
   }
@@ -184,6 +194,17 @@ export class Conversation {
     while (index > 0 && (this.#items[index - 1]?.at ?? 0) > item.at) index -= 1;
     this.#items.splice(index, 0, item);
   }
+}
+
+/**
+ * Notes that came after the newest tool results stand before them: a model that does not find a result at the end
+ * takes the note for the newest and asks for the tool again.
+ */
+function resultsLast(items: readonly ConversationItem[]): ConversationItem[] {
+  const last = items.findLastIndex((item) => item.kind !== 'note');
+  let first = last;
+  while (items[first]?.kind === 'call') first -= 1;
+  return [...items.slice(0, first + 1), ...items.slice(last + 1), ...items.slice(first + 1, last + 1)];
 }
 
 function toChatItems(item: ConversationItem, pending: PendingText): llm.ChatItem[] {

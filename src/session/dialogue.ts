@@ -6,13 +6,16 @@ import type { Log } from '../log.ts';
 import type { IncomingMessage } from './chat-input.ts';
 import type { Claim } from './claim.ts';
 import { type Clock, within } from './clock.ts';
+import type { Holder } from './control.ts';
 import type { Conversation } from './conversation.ts';
 import { sendHistory } from './history.ts';
+import type { InterimFeed } from './interim-feed.ts';
 import type { StoreResult } from './outbox.ts';
 import type { Recorder } from './recorder.ts';
 import type { Replies } from './replies.ts';
 import type { Requests } from './requests.ts';
 import { type AnswerMark, AnswerMarks, isOwed } from './unanswered.ts';
+import type { Utterances } from './utterances.ts';
 import type { Watch } from './watch.ts';
 
 export interface DialogueDeps {
@@ -25,6 +28,10 @@ export interface DialogueDeps {
   readonly requests: Requests;
   readonly watch: Watch;
   readonly clock: Clock;
+  readonly interim: InterimFeed;
+  readonly utterances: Utterances;
+  /** The person who has control, whose words are stored with their name. */
+  holder(): Holder | undefined;
   readonly log: Log;
 }
 
@@ -47,6 +54,8 @@ export class Dialogue {
   #missedSome = false;
   /** Replies that were stored before their end was shown, and whose items of the framework are still to come. */
   readonly #completed: CompletedReply[] = [];
+  /** The customer's turn by voice that is being spoken: its id, and what of it is final already. */
+  #turn: { id: string; finals: string[] } | undefined;
 
   constructor(deps: DialogueDeps) {
     this.#deps = deps;
@@ -95,10 +104,12 @@ export class Dialogue {
    * it has still to be spoken.
    */
   async replied(text: string): Promise<void> {
-    const { claim, clock, recorder } = this.#deps;
+    const { claim, clock, interim, recorder, utterances } = this.#deps;
     if (claim.channel === 'voice') return;
     const mark = this.#marks.current;
-    const completed = { id: `reply_${randomUUID()}`, at: clock.now(), text, mark };
+    const id = utterances.complete(text) ?? `reply_${randomUUID()}`;
+    const completed = { id, at: clock.now(), text, mark };
+    interim.complete(claim, id);
     this.#completed.push(completed);
     this.#marks.answered();
     await within(clock, STORED_REPLY_MS, recorder.said({ ...completed, role: 'agent', metadata: { mark } }));
@@ -110,8 +121,9 @@ export class Dialogue {
     const known = conversation.find(message.id);
     // Sent again because no acknowledgement came: the same message, whatever it says now.
     if (known) return recorder.said(known);
-    const metadata = { resends: message.resends };
-    const stored = recorder.said({ ...message, role: message.from, metadata });
+    const { id, from: role, text, at, resends } = message;
+    if (role === 'supervisor') return this.supervisorSaid({ id, text, at });
+    const stored = recorder.said({ id, role, text, at, metadata: { resends } });
     watch.customerHeard();
     replies.request({ restart: true });
     return stored;
@@ -131,27 +143,51 @@ export class Dialogue {
   customerSpoke(message: llm.ChatMessage): void {
     const text = message.textContent ?? '';
     if (text.trim() === '') return;
-    const { id, createdAt: at } = message;
-    void this.#deps.recorder.said({ id, role: 'customer', text, at });
-    this.#deps.watch.customerHeard();
+    const { claim, conversation, interim, recorder, watch } = this.#deps;
+    const id = this.#turn?.id ?? message.id;
+    this.#turn = undefined;
+    interim.complete(claim, id);
+    void recorder.said({ id, role: 'customer', text, at: message.createdAt });
+    conversation.alsoKnownAs(id, message.id);
+    watch.customerHeard();
+  }
+
+  /** What recognition makes of the customer while they speak; a turn has several final parts. */
+  customerSpeaks(text: string, final: boolean): void {
+    const { claim, interim } = this.#deps;
+    this.#turn ??= { id: `customer:${randomUUID()}`, finals: [] };
+    const { id, finals } = this.#turn;
+    interim.spoken(claim, { id, role: 'customer', text: [...finals, text].join(' ') });
+    if (final) finals.push(text);
+  }
+
+  /** A turn, or a message, of the person who has control. */
+  supervisorSaid(said: { id: string; text: string; at: number }): Promise<StoreResult> {
+    const { claim, holder, interim, recorder } = this.#deps;
+    const person = holder();
+    interim.complete(claim, said.id);
+    return recorder.said({
+      ...said,
+      role: 'supervisor',
+      ...(person ? { metadata: { by: person.id, by_name: person.name } } : {}),
+    });
   }
 
   /** The framework has an item for its history: what the agent really said, cut where it was cut off. */
   agentSpoke(item: llm.ChatMessage | llm.AgentHandoffItem): void {
     if (item.type !== 'message' || item.role !== 'assistant') return;
-    const { recorder, replies, watch } = this.#deps;
+    const { claim, interim, recorder, replies, utterances, watch } = this.#deps;
     const { interrupted } = item;
     const text = item.textContent ?? '';
-    if (text !== '' && replies.isFixed(text)) {
-      void recorder.said({ id: item.id, role: 'agent', text, at: item.createdAt, interrupted });
-    } else if (text !== '') {
-      const { id, at, mark } = this.#takeCompleted(text) ?? {
-        id: item.id,
-        at: item.createdAt,
-        mark: this.#marks.current,
-      };
-      void recorder.said({ id, role: 'agent', text, at, interrupted, metadata: { mark } });
-      this.#marks.answered();
+    if (text !== '') {
+      const fixed = replies.isFixed(text);
+      const completed = fixed ? undefined : this.#takeCompleted(text);
+      const id = completed?.id ?? utterances.complete(text) ?? item.id;
+      const mark = completed?.mark ?? this.#marks.current;
+      interim.complete(claim, id);
+      const said = { id, role: 'agent', text, at: completed?.at ?? item.createdAt, interrupted } as const;
+      void recorder.said(fixed ? said : { ...said, metadata: { mark } });
+      if (!fixed) this.#marks.answered();
     }
     if (this.#missedSome) this.#sendHistory();
     this.#missedSome = false;

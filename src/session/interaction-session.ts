@@ -211,6 +211,8 @@ export class InteractionSession {
   async #depart(why: string, handedOver: boolean): Promise<void> {
     const { clock, outbox, interactions, summon } = this.#services;
     const { channel, interactionId, room } = this.#claim;
+    this.#parts?.control.close();
+    await within(clock, RUNNING_TOOLS_MS, this.#parts?.voice?.stop() ?? Promise.resolve());
     await within(clock, LAST_WORDS_MS, outbox.flushed());
     this.#releaseLease();
     try {
@@ -241,7 +243,10 @@ export class InteractionSession {
     await within(clock, LAST_WORDS_MS, replies.idle());
   }
 
-  #listen({ session }: Media, { chat, dialogue, presence, tools, watch }: SessionParts): void {
+  #listen({ session }: Media, { chat, control, dialogue, presence, tools, watch }: SessionParts): void {
+    session.on(voice.AgentSessionEventTypes.UserInputTranscribed, ({ transcript, isFinal }) =>
+      dialogue.customerSpeaks(transcript, isFinal),
+    );
     session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => dialogue.agentSpoke(item));
     session.on(voice.AgentSessionEventTypes.Close, () => void this.leave('the media session closed'));
     session.on(voice.AgentSessionEventTypes.Error, ({ error }) =>
@@ -251,6 +256,8 @@ export class InteractionSession {
     this.#room.on(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.on(RoomEvent.DataReceived, this.#onData);
     this.#link.start();
+    // Before anything can make the agent speak: a person may have control already.
+    control.start();
     chat.open();
     watch.start();
     presence.start();
@@ -260,6 +267,8 @@ export class InteractionSession {
   #onNews(news: SessionNews): void {
     const parts = this.#parts;
     if (this.#leaving || !this.#started || !parts) return;
+    parts.control.update(news);
+    parts.whispers.arrived(news.whispers.map((one) => ({ ...one, at: Date.parse(one.at) })));
     parts.tools.permissionsChanged(news.permissions);
     parts.tools.versionSeen(news.tools_version);
     if (news.status === 'completed' || news.status === 'failed') {
@@ -299,6 +308,8 @@ export class InteractionSession {
     parts.watch.close();
     parts.presence.close();
     parts.chat.close();
+    parts.control.close();
+    await within(this.#services.clock, RUNNING_TOOLS_MS, parts.voice?.stop() ?? Promise.resolve());
     await parts.tools.stop(reason);
     parts.replies.close();
   }

@@ -1,4 +1,4 @@
-import type { llm } from '@livekit/agents';
+import type { llm, stt } from '@livekit/agents';
 import { voice } from '@livekit/agents';
 import type { Room } from '@livekit/rtc-node';
 import type { Claim } from './claim.ts';
@@ -29,6 +29,8 @@ export interface Media {
   readonly session: LinkedSession;
   readonly roomIo: voice.RoomIO;
   readonly model: llm.LLM;
+  /** On a call; more than one stream of it may be open. */
+  readonly stt: stt.STT | undefined;
 }
 
 /** The framework closes a session after three failed requests; a conversation goes on with an apology instead. */
@@ -76,5 +78,5 @@ export async function createMedia(claim: Claim, room: Room, services: SessionSer
     inputOptions: { textEnabled: false, audioEnabled: voiceCall, closeOnDisconnect: false },
     outputOptions: { audioEnabled: voiceCall, transcriptionEnabled: true, syncTranscription: voiceCall },
   });
-  return { session, roomIo, model };
+  return { session, roomIo, model, stt: speech?.stt };
 }

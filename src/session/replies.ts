@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 
 export interface RepliesDeps {
   readonly session: voice.AgentSession;
-  /** False while the agent must not speak of its own accord: a human has control, or the interaction ends. */
+  /** False while the agent must not speak of its own accord: the interaction begins or ends. */
   maySpeak(): boolean;
   /** True while the customer is in the middle of speaking (voice). */
   customerSpeaks(): boolean;
@@ -28,6 +28,7 @@ export class Replies {
   #owed = false;
   #closed = false;
   #concluded = false;
+  #held = false;
   /** Utterances that are being said or wait for their turn. */
   readonly #active = new Map<string, voice.SpeechHandle>();
   /** The reply of the model among them, and whether any of it has reached the customer. */
@@ -62,9 +63,38 @@ export class Replies {
     return this.#active.size > 0;
   }
 
+  /** A person has control: nothing is said and nothing is owed. */
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Falls silent at once and stays silent until `release`. What was said of a sentence so far is kept. */
+  hold(): void {
+    this.#held = true;
+    this.#owed = false;
+    void this.#attempt(async () => {
+      await this.#deps.session.interrupt().await;
+    });
+  }
+
+  /** May speak again. What was asked for meanwhile is not made up for: who releases knows what is owed. */
+  release(): void {
+    this.#held = false;
+    this.#pump();
+  }
+
+  /**
+   * Something is known that the next words should take into account. A reply of which nothing has reached the
+   * customer is asked for again; with `due` there is one even if none was under way.
+   */
+  reconsider(due: boolean): void {
+    const unheard = this.#reply !== undefined && !this.#audible;
+    if (unheard || (due && !this.speaking)) this.request({ restart: true });
+  }
+
   /** Something needs the agent's words: the customer wrote, or the results that the model asked for are there. */
   request(options: { restart?: boolean } = {}): void {
-    if (this.#concluded) return;
+    if (this.#concluded || this.#held) return;
     this.#owed = true;
     // Nothing of the running reply has reached the customer yet: asking again with what came in meanwhile
     // gives one answer in place of two.
@@ -86,7 +116,7 @@ export class Replies {
 
   /** Says fixed words of the runtime. Resolves when they have been said (or cut off). */
   async say(text: string): Promise<void> {
-    if (this.#closed || !this.#deps.leaseHolds()) return;
+    if (this.#closed || this.#held || !this.#deps.leaseHolds()) return;
     this.#fixedWords.add(text);
     await this.#attempt(async () => {
       const handle = this.#deps.session.say(text, { allowInterruptions: true, addToChatCtx: true });
@@ -128,6 +158,8 @@ export class Replies {
   }
 
   #track(handle: voice.SpeechHandle): void {
+    // One that the framework had begun before it was told to be silent.
+    if (this.#held) handle.interrupt();
     this.#active.set(handle.id, handle);
     handle.addDoneCallback(() => {
       this.#active.delete(handle.id);
@@ -138,7 +170,13 @@ export class Replies {
 
   #pump(): void {
     if (this.#closed) return;
-    if (this.#owed && !this.speaking && this.#deps.maySpeak() && !this.#deps.customerSpeaks()) {
+    if (
+      this.#owed &&
+      !this.#held &&
+      !this.speaking &&
+      this.#deps.maySpeak() &&
+      !this.#deps.customerSpeaks()
+    ) {
       if (!this.#deps.leaseHolds() || this.#deps.clock.now() < this.#quietFrom) return;
       this.#owed = false;
       this.#audible = false;

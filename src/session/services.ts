@@ -9,6 +9,7 @@ import type { ServerPool } from '../tools/server-pool.ts';
 import type { AgentToolRow } from '../tools/types.ts';
 import type { PhoneSource } from './claim.ts';
 import type { Clock } from './clock.ts';
+import type { InterimFeed } from './interim-feed.ts';
 import type { LeaseKeeper, PolledSession } from './lease-keeper.ts';
 import type { Outbox, RecordKey } from './outbox.ts';
 import type { WrapUp } from './wrap-up.ts';
@@ -17,6 +18,15 @@ import type { WrapUp } from './wrap-up.ts';
 export interface SessionNews extends PolledSession {
   readonly status: 'queued' | 'active' | 'completed' | 'failed';
   readonly control: 'agent' | 'supervisor';
+  readonly controlled_by: string | null;
+  readonly controlled_by_name: string | null;
+  /** Those that the agent has not taken yet. */
+  readonly whispers: readonly {
+    readonly id: string;
+    readonly kind: 'whisper' | 'hand_back';
+    readonly text: string;
+    readonly at: string;
+  }[];
   readonly end_requested_reason: string | null;
   readonly permissions: readonly PolledPermission[];
   /** Changes with every edit of the agent's tools. */
@@ -38,6 +48,17 @@ export interface InteractionStore {
     source: PhoneSource,
   ): Promise<{ customerId: string | null }>;
   requestSupervisor(key: RecordKey, reason: string): Promise<{ supervisorPresent: boolean }>;
+  requestCallback(
+    key: RecordKey,
+    wanted: {
+      reason: string;
+      phoneNumber?: string | undefined;
+      preferredTime?: string | undefined;
+    },
+  ): Promise<{ phoneNumber: string }>;
+  /** Gives control back to the agent; false when this person does not have it any more. */
+  releaseControl(key: RecordKey, holderId: string, reason: string): Promise<boolean>;
+  takeWhispers(key: RecordKey, ids: readonly string[]): Promise<void>;
   complete(key: RecordKey, status: 'completed' | 'failed', endReason: string): Promise<ArchiveFacts>;
   updateArchive(interactionId: string, wrapUp: WrapUp): Promise<void>;
   /** The agent's rows as they are now. */
@@ -56,6 +77,7 @@ export interface SessionServices {
   readonly leases: LeaseKeeper<SessionNews>;
   readonly interactions: InteractionStore;
   readonly toolCalls: ToolCallStore;
+  readonly interim: InterimFeed;
   readonly deviceScorer: ConversationScorer;
   readonly modelScorer?: ConversationScorer | undefined;
   readonly rooms: RoomServiceClient;

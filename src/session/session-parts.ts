@@ -3,6 +3,7 @@ import type { PromptBook } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
 import { ChatInput } from './chat-input.ts';
 import type { Claim } from './claim.ts';
+import { Control } from './control.ts';
 import type { Conversation } from './conversation.ts';
 import { CustomerProfile } from './customer-profile.ts';
 import { Dialogue } from './dialogue.ts';
@@ -15,8 +16,12 @@ import { Requests } from './requests.ts';
 import type { SessionServices } from './services.ts';
 import { SessionTools } from './session-tools.ts';
 import { SpeakingAgent } from './speaking-agent.ts';
+import { SupervisorVoice } from './supervisor-voice.ts';
+import { Takeover } from './takeover.ts';
 import type { TextInbox } from './text-inbox.ts';
+import { Utterances } from './utterances.ts';
 import { Watch } from './watch.ts';
+import { Whispers } from './whispers.ts';
 
 /** What the parts of a session are made from. */
 export interface SessionCore {
@@ -50,20 +55,26 @@ export interface SessionParts {
   readonly dialogue: Dialogue;
   readonly chat: ChatInput;
   readonly presence: Presence;
+  readonly control: Control;
+  readonly whispers: Whispers;
+  readonly voice: SupervisorVoice | undefined;
   readonly agent: SpeakingAgent;
 }
 
 export function assembleParts(core: SessionCore, life: SessionLife): SessionParts {
   const { claim, room, services, prompts, conversation, recorder, log } = core;
-  const { clock, config, leases } = services;
-  const { session } = core.media;
+  const { clock, config, interactions, interim, leases, rooms } = services;
+  const { session, stt } = core.media;
+  const customerSpeaks = (): boolean => session.userState === 'speaking';
+  const quietMs = claim.channel === 'voice' ? TURN_TIMING.endpointing.maxDelay + 100 : 0;
+  const utterances = new Utterances();
   const profile = new CustomerProfile(claim);
   const replies = new Replies({
     session,
     maySpeak: () => life.started && !life.leaving,
-    customerSpeaks: () => session.userState === 'speaking',
+    customerSpeaks,
     leaseHolds: () => leases.holds(claim.interactionId),
-    quietMs: claim.channel === 'voice' ? TURN_TIMING.endpointing.maxDelay + 100 : 0,
+    quietMs,
     clock,
     log,
   });
@@ -76,7 +87,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     profile,
     replies,
     model: core.media.model,
-    isQuiet: () => presence.present && !replies.speaking && session.userState !== 'speaking',
+    isQuiet: () => presence.present && !replies.held && !replies.speaking && !customerSpeaks(),
     onEndRequested: (reason, lastWords) => life.end('completed', reason, lastWords),
     onFenced: () => life.leave('another worker holds the interaction'),
     log,
@@ -104,12 +115,15 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     requests,
     watch,
     clock,
+    interim,
+    utterances,
+    holder: () => control.holder,
     log,
   });
   const chat = new ChatInput({
     room,
     inbox: core.inbox,
-    roleOf: (identity) => (identity === claim.customerIdentity ? 'customer' : undefined),
+    roleOf: (identity) => control.roleOf(identity),
     onMessage: (message) => dialogue.written(message),
     onRejected: (_identity, why) => dialogue.rejected(why),
     clock,
@@ -127,6 +141,41 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     onGone: (everCame) => endForAbsence(life, everCame || dialogue.began),
     clock,
   });
+  const voice = stt
+    ? new SupervisorVoice({
+        room,
+        stt,
+        onTurn: (turn) => void dialogue.supervisorSaid(turn),
+        onInterim: (id, text) => interim.spoken(claim, { id, role: 'supervisor', text }),
+        clock,
+        log,
+      })
+    : undefined;
+  const takeover = new Takeover({
+    claim,
+    conversation,
+    prompts,
+    recorder,
+    replies,
+    voice,
+    customerSpeaks,
+    quietMs,
+    onResumed: () => watch.resumed(),
+    clock,
+  });
+  const control = new Control({
+    claim,
+    room,
+    interactions,
+    leases,
+    rooms,
+    graceMs: config.figures.takeoverGraceMs,
+    onTaken: (holder) => takeover.begin(holder.id),
+    onReturned: (why) => void takeover.end(why),
+    clock,
+    log,
+  });
+  const whispers = new Whispers({ claim, conversation, prompts, replies, interactions, log });
   const agent = new SpeakingAgent({
     buildRequest: async (speculative) => {
       const request = await requests.build(speculative);
@@ -137,7 +186,11 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     onToolCall: (call) => tools.request(call),
     onCustomerTurn: (message) => {
       dialogue.customerSpoke(message);
-      return !life.leaving;
+      return !life.leaving && !replies.held;
+    },
+    onUtterance: () => {
+      const utterance = utterances.begin();
+      return (part) => interim.spoken(claim, { id: utterance.id, role: 'agent', text: utterance.add(part) });
     },
     onReplyComplete: (text) => {
       replies.given();
@@ -152,7 +205,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     clock,
     log,
   });
-  return { replies, tools, requests, watch, dialogue, chat, presence, agent };
+  return { replies, tools, requests, watch, dialogue, chat, presence, control, whispers, voice, agent };
 }
 
 /** The customer did not come (back): an interaction that began is complete, one that did not has failed. */

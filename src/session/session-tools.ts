@@ -285,7 +285,12 @@ export class SessionTools {
         });
         return supervisorPresent
           ? 'A supervisor has been called. Tell the customer, and go on helping until one joins.'
-          : 'No supervisor is there right now. Say so honestly: the customer can wait, or leave a phone number to be called back.';
+          : 'No supervisor is there right now; they have been told. Say so honestly, and offer both: to wait here while you go on helping, or to be called back (request_callback).';
+      },
+      requestCallback: async ({ reason, phone_number: phoneNumber, preferred_time: preferredTime }) => {
+        const wanted = { reason, phoneNumber, preferredTime };
+        const { phoneNumber: called } = await services.interactions.requestCallback(claim, wanted);
+        return `Recorded: a person calls ${called} back${preferredTime ? ` (${preferredTime})` : ''}. Tell the customer; promise no time of your own.`;
       },
       endInteraction: async (reason) => {
         const others = conversation.openCalls().filter((call) => call.toolName !== END_INTERACTION);

@@ -37,6 +37,8 @@ export interface SpeakingAgentDeps {
    * they saw end is stored.
    */
   onReplyComplete(text: string): Promise<void>;
+  /** The agent begins to say something; the returned function hears each part of it. */
+  onUtterance(): (part: string) => void;
   onModelFailure(failure: { attempt: number; error: unknown; final: boolean }): void;
   /** Said in the place of a reply that the model could not give. */
   apology(): string;
@@ -96,6 +98,14 @@ export class SpeakingAgent extends voice.Agent {
   ): Promise<ReadableStream<stt.SpeechEvent | string> | null> {
     const events = await voice.Agent.default.sttNode(this, audio, modelSettings);
     return events === null ? null : ReadableStream.from(maskEvents(events));
+  }
+
+  /** What is on its way to the customer, in the pace of the model; a call's voice is some words behind. */
+  override async transcriptionNode(
+    text: ReadableStream<string | voice.TimedString>,
+    _modelSettings: voice.ModelSettings,
+  ): Promise<ReadableStream<string | voice.TimedString> | null> {
+    return ReadableStream.from(overhear(text, this.#deps.onUtterance()));
   }
 
   async *#reply(speculative: llm.ChatMessage | undefined): AsyncGenerator<llm.ChatChunk | string> {
@@ -188,6 +198,16 @@ function describe(tool: OfferedTool): llm.FunctionTool {
     parameters: tool.inputSchema,
     execute: async () => undefined,
   });
+}
+
+async function* overhear<Part extends string | voice.TimedString>(
+  parts: AsyncIterable<Part>,
+  hear: (part: string) => void,
+): AsyncGenerator<Part> {
+  for await (const part of parts) {
+    hear(typeof part === 'string' ? part : part.text);
+    yield part;
+  }
 }
 
 async function* maskEvents(

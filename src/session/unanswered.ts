@@ -22,8 +22,9 @@ export function isOwed({ messages, calls }: Past): boolean {
   const replies = messages.flatMap(({ role, mark }) => (role === 'agent' && mark ? [mark] : []));
   const told = new Set(replies.flatMap(({ settled }) => settled));
   if (calls.some((call) => !told.has(call.call_id))) return true;
-  const last = messages.findLast(({ role }) => role === 'customer');
-  if (!last) return false;
+  const last = messages.findLast(({ role }) => role === 'customer' || role === 'supervisor');
+  // A person who had taken over has answered.
+  if (last?.role !== 'customer') return false;
   // A transcript from before replies were marked: whoever spoke last is all there is to go by.
   if (replies.length === 0) return messages.findLast(({ role }) => role !== 'system')?.role === 'customer';
   if (replies.at(-1)?.answers === last.id) return false;

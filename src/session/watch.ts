@@ -88,6 +88,12 @@ export class Watch {
     this.#deps.tools.touched();
   }
 
+  /** Control has come back: the time that a person had it is not the customer's silence. */
+  resumed(): void {
+    this.#silence?.customerHeard();
+    this.#deps.tools.touched();
+  }
+
   close(): void {
     this.#ticker.stop();
     this.#silence?.close();
@@ -97,6 +103,7 @@ export class Watch {
     const { replies, session, conversation, present } = this.#deps;
     return (
       present() &&
+      !replies.held &&
       !replies.speaking &&
       session.userState !== 'speaking' &&
       conversation.openCalls().length === 0
@@ -104,11 +111,11 @@ export class Watch {
   }
 
   #state(): FeedState {
-    const { tools, session, services } = this.#deps;
+    const { replies, tools, session, services } = this.#deps;
     const waiting = tools.pending[0];
     const running = tools.runningTool;
     return {
-      control: 'agent',
+      control: replies.held ? 'supervisor' : 'agent',
       customerSilentMs: services.clock.now() - this.#heardAt,
       agentSpeaking: session.agentState === 'speaking',
       customerSpeaking: session.userState === 'speaking',

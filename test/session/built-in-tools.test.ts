@@ -40,6 +40,8 @@ function setup(trouble?: Error) {
   const catalogue = withBuiltIns(rows, {
     recordPhoneNumber: act('phone'),
     requestSupervisor: act('supervisor'),
+    requestCallback: async ({ reason, phone_number, preferred_time }) =>
+      act('callback')([reason, phone_number, preferred_time].join(' ')),
     endInteraction: act('end'),
     withdrawRequest: act('withdraw'),
     answerQuestion: () => 'answered',

@@ -130,3 +130,26 @@ it('a human colleague’s words are marked for the model, and notes are for the 
   ]);
   expect(conversation.turns()).toEqual([{ role: 'agent', text: 'I will look into it' }]);
 });
+
+it('what the agent is told in confidence is never between a tool’s result and the request for the next words', () => {
+  const { conversation, say, call, request } = setup();
+  say('customer', 'where is it', 10);
+  call('c1', 's1', 20);
+  conversation.settle('c1', 'on its way', false, 30);
+  conversation.note('n1', 'A colleague hands it back.', 40);
+  expect(request()).toEqual([
+    'system: Be kind.',
+    'user: where is it',
+    'system: A colleague hands it back.',
+    'call c1',
+    'output c1: on its way',
+  ]);
+  conversation.note('n1', 'once more', 50);
+  say('agent', 'It is on its way.', 60);
+  expect(request().slice(-4)).toEqual([
+    'call c1',
+    'output c1: on its way',
+    'system: A colleague hands it back.',
+    'assistant: It is on its way.',
+  ]);
+});

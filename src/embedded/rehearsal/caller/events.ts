@@ -23,7 +23,13 @@ export const callerEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('agentJoined'), at, identity: z.string() }),
   z.object({ type: z.literal('agentLeft'), at, identity: z.string() }),
   z.object({ type: z.literal('agentTrack'), at, identity: z.string() }),
-  z.object({ type: z.literal('sound'), at, identity: z.string(), levelDb: z.number() }),
+  z.object({
+    type: z.literal('sound'),
+    at,
+    identity: z.string(),
+    agent: z.boolean(),
+    levelDb: z.number(),
+  }),
   z.object({ type: z.literal('disconnected'), at, reason: z.string() }),
 ]);
 

@@ -78,7 +78,7 @@ export class CustomerRoom {
       if (this.#isAgent(identity)) this.#emit({ type: 'agentLeft', at: Date.now(), identity });
     });
     room.on(RoomEvent.TrackSubscribed, (track, _publication, { identity }) => {
-      if (track.kind === TrackKind.KIND_AUDIO && this.#isAgent(identity)) void this.#hear(track, identity);
+      if (track.kind === TrackKind.KIND_AUDIO) void this.#hear(track, identity);
     });
     room.on(RoomEvent.Disconnected, (reason) => {
       this.#emit({
@@ -168,7 +168,8 @@ export class CustomerRoom {
   }
 
   async #hear(track: RemoteTrack, identity: string): Promise<void> {
-    this.#emit({ type: 'agentTrack', at: Date.now(), identity });
+    const agent = this.#isAgent(identity);
+    if (agent) this.#emit({ type: 'agentTrack', at: Date.now(), identity });
     const stream = new AudioStream(track, { sampleRate: HEARING_RATE, numChannels: 1, frameSizeMs: 20 });
     const reader = stream.getReader();
     for (;;) {
@@ -181,6 +182,7 @@ export class CustomerRoom {
         type: 'sound',
         at: Date.now(),
         identity,
+        agent,
         levelDb: Math.round(20 * Math.log10(rms + 1e-6)),
       });
     }

@@ -23,7 +23,10 @@ export class CallerView {
   readonly agents: string[] = [];
   /** Every agent that was ever seen. */
   readonly agentsSeen: string[] = [];
+  /** Of the agent. */
   readonly sounds: Sound[] = [];
+  /** Of people: a supervisor who has taken the call over. */
+  readonly voices: Sound[] = [];
   agentTrackAt: number | undefined;
   disconnected: { readonly at: number; readonly reason: string } | undefined;
   readonly #waiting = new Set<() => void>();
@@ -73,13 +76,17 @@ export class CallerView {
         this.agentTrackAt ??= event.at;
         return;
       case 'sound':
-        this.sounds.push({ at: event.at, identity: event.identity, levelDb: event.levelDb });
-        if (this.sounds.length > KEPT_SOUNDS) this.sounds.splice(0, 1_000);
+        this.#keep(event.agent ? this.sounds : this.voices, event);
         return;
       case 'disconnected':
         this.disconnected = { at: event.at, reason: event.reason };
         return;
     }
+  }
+
+  #keep(sounds: Sound[], { at, identity, levelDb }: Sound): void {
+    sounds.push({ at, identity, levelDb });
+    if (sounds.length > KEPT_SOUNDS) sounds.splice(0, 1_000);
   }
 
   /** Complete texts of the agent, oldest first. */
