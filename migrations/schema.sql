@@ -653,7 +653,13 @@ CREATE INDEX idx_archives_issues_gin ON public.interaction_archives USING gin (i
 
 CREATE INDEX idx_archives_tags_gin ON public.interaction_archives USING gin (tags);
 
+CREATE INDEX idx_audit_events_action ON public.audit_events USING btree (business_id, action, id DESC);
+
+CREATE INDEX idx_audit_events_actor ON public.audit_events USING btree (business_id, actor_id, id DESC);
+
 CREATE INDEX idx_audit_events_business ON public.audit_events USING btree (business_id, created_at DESC);
+
+CREATE INDEX idx_audit_events_newest ON public.audit_events USING btree (business_id, id DESC);
 
 CREATE INDEX idx_audit_events_subject ON public.audit_events USING btree (subject_type, subject_id);
 
@@ -674,6 +680,8 @@ CREATE INDEX idx_interactions_agent_status ON public.interactions USING btree (a
 CREATE INDEX idx_interactions_business_created ON public.interactions USING btree (business_id, created_at DESC);
 
 CREATE INDEX idx_interactions_customer ON public.interactions USING btree (customer_id) WHERE (customer_id IS NOT NULL);
+
+CREATE INDEX idx_interactions_figures ON public.interactions USING btree (agent_id, started_at) INCLUDE (duration_seconds) WHERE ((kind = 'live'::text) AND (status = 'completed'::text));
 
 CREATE INDEX idx_interactions_newest ON public.interactions USING btree (created_at DESC, id DESC);
 
@@ -869,6 +877,26 @@ begin
   end if;
   return found_row;
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.agent_sums(p_business_id uuid, p_from timestamp with time zone, p_agents uuid[] DEFAULT NULL::uuid[])
+ RETURNS TABLE(agent_id uuid, calls bigint, seconds bigint, archives bigint, first_contact bigint, rated bigint, csat numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select a.id, c.calls, c.seconds, r.archives, r.first_contact, r.rated, r.csat
+  from agents a
+  cross join lateral (
+    select count(*) as calls, coalesce(sum(i.duration_seconds), 0) as seconds from interactions i
+    where i.agent_id = a.id and i.kind = 'live' and i.status = 'completed' and i.started_at >= p_from) c
+  cross join lateral (
+    select count(*) as archives, count(*) filter (where ia.fcr_status) as first_contact,
+      count(ia.csat_score) as rated, coalesce(sum(ia.csat_score), 0) as csat
+    from interaction_archives ia
+    where ia.agent_id = a.id and ia.kind = 'live' and ia.happened_at >= p_from and ia.interaction_status = 'completed') r
+  where a.business_id = p_business_id and (p_agents is null or a.id = any (p_agents))
 $function$
 ;
 
@@ -1141,18 +1169,43 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.check_origins(p_origins text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  odd text;
+begin
+  select o into odd from unnest(p_origins) o
+  where o is null or length(o) > 255 or not (o = '*' or o ~ '^https?://(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(:[0-9]{1,5})?$') limit 1;
+  if odd is not null or cardinality(p_origins) > 100 or array_position(p_origins, null) is not null then
+    perform floorwalker.fail('invalid_origin', format(
+      '"%s" is not an origin; write scheme and host alone, such as https://shop.example, at most 100 of them.', left(odd, 100)));
+  end if;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.check_person_change()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
+declare
+  supervised jsonb;
 begin
   if new.role is distinct from old.role or new.supervisor_type is distinct from old.supervisor_type
     or new.business_id <> old.business_id or (new.deleted_at is not null and old.deleted_at is null) then
-    if exists (select from agents where supervisor_id = new.id and deleted_at is null) then
+    select jsonb_agg(jsonb_build_object('id', id, 'name', name) order by name) into supervised
+    from agents where supervisor_id = new.id and deleted_at is null;
+    if supervised is not null then
       perform floorwalker.fail('supervisor_has_agents', format(
-        '%s still supervises agents; give them to another supervisor first.', old.name));
+        '%s still supervises %s; give them to another supervisor first.', old.name,
+        (select string_agg(a ->> 'name', ', ') from jsonb_array_elements(supervised) a)),
+        jsonb_build_object('agents', supervised));
     end if;
     update agents set cover_id = null where cover_id = new.id and deleted_at is null;
   end if;
@@ -1180,6 +1233,30 @@ AS $function$
       or i ->> 'status' is null or i ->> 'status' not in ('resolved', 'unresolved'))
       then 'an entry of tags.issues needs tag and status (resolved, unresolved)'
   end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_retention(p_retention jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  figure record;
+begin
+  for figure in
+    select e.key, e.value, case when e.key = 'metrics_hours' then 24 else 3650 end as most from jsonb_each(p_retention) e
+  loop
+    if figure.key not in ('archives_days', 'transcripts_days', 'rehearsals_days', 'failed_rehearsals_days', 'metrics_hours') then
+      perform floorwalker.fail('invalid_retention', format('There is no "%s" to keep.', left(figure.key, 40)));
+    end if;
+    if jsonb_typeof(figure.value) <> 'number' or figure.value::text !~ '^[0-9]{1,4}$'
+      or figure.value::text::integer not between 1 and figure.most then
+      perform floorwalker.fail('invalid_retention', format('%s is a whole number from 1 to %s.', figure.key, figure.most));
+    end if;
+  end loop;
+end
 $function$
 ;
 
@@ -1274,6 +1351,48 @@ begin
       'Only an admin may remove a gate (%s).', array_to_string(ungated, ', ')),
       jsonb_build_object('tools', to_jsonb(ungated), 'change', 'gate'));
   end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_username(p_business_id uuid, p_username text, p_of uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if exists (select from users where business_id = p_business_id and username = p_username and id is distinct from p_of) then
+    perform floorwalker.fail('username_taken', format('The username "%s" is taken in this business.', p_username));
+  end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_vocabulary(p_vocabulary jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  part text;
+  odd text;
+begin
+  foreach part in array array['topics', 'issues'] loop
+    if jsonb_typeof(p_vocabulary -> part) is distinct from 'array' or jsonb_array_length(p_vocabulary -> part) > 500 then
+      perform floorwalker.fail('invalid_vocabulary', format('%s is a list of at most 500 tags.', part));
+    end if;
+    select coalesce(t #>> '{}', 'null') into odd from jsonb_array_elements(p_vocabulary -> part) t
+    where jsonb_typeof(t) <> 'string' or t #>> '{}' !~ '^[a-z0-9][a-z0-9_]{0,59}$' limit 1;
+    if odd is not null then
+      perform floorwalker.fail('invalid_vocabulary', format('"%s" is not a tag; write lower_snake_case.', left(odd, 60)));
+    end if;
+    select t #>> '{}' into odd from jsonb_array_elements(p_vocabulary -> part) t group by 1 having count(*) > 1 limit 1;
+    if odd is not null then
+      perform floorwalker.fail('invalid_vocabulary', format('"%s" is there twice.', odd));
+    end if;
+  end loop;
 end
 $function$
 ;
@@ -2298,6 +2417,25 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.person_for_admin(p_me users, p_user_id uuid)
+ RETURNS users
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  subject users;
+begin
+  select * into subject from users
+  where id = p_user_id and business_id = p_me.business_id and deleted_at is null for no key update;
+  if not found then
+    perform floorwalker.fail('user_not_found', 'There is no such person in this business.');
+  end if;
+  return subject;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.phone_keys(p_digits text)
  RETURNS text[]
  LANGUAGE sql
@@ -2590,6 +2728,38 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.require_admin()
+ RETURNS users
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_actor();
+begin
+  if me.role <> 'admin' then
+    perform floorwalker.fail('not_allowed', 'Only an admin of the business may do that.');
+  end if;
+  return me;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.require_admin_alone()
+ RETURNS users
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_admin();
+begin
+  perform pg_advisory_xact_lock(hashtextextended('people:' || me.business_id, 0));
+  return floorwalker.require_admin();
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.require_term(p_role text, p_term bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -2739,12 +2909,12 @@ declare
 begin
   return query
   with measured as (
-    select u.id, u.supervisor_type as kind, count(i.id) as calls, avg(ia.csat_score) as csat, avg(i.duration_seconds) as aht,
-      count(*) filter (where ia.fcr_status)::numeric / nullif(count(ia.id), 0) * 100 as fcr
+    select u.id, u.supervisor_type as kind, coalesce(sum(s.calls), 0)::bigint as calls,
+      sum(s.csat) / nullif(sum(s.rated), 0) as csat, sum(s.seconds) / nullif(sum(s.calls), 0) as aht,
+      sum(s.first_contact) / nullif(sum(s.archives), 0) * 100 as fcr
     from users u
     left join agents a on a.supervisor_id = u.id
-    left join interactions i on i.agent_id = a.id and i.kind = 'live' and i.status = 'completed' and i.started_at >= start_at
-    left join interaction_archives ia on ia.interaction_id = i.id
+    left join floorwalker.agent_sums(p_business_id, start_at) s on s.agent_id = a.id
     where u.business_id = p_business_id and u.role = 'supervisor' and u.deleted_at is null
     group by u.id
   ), scaled as (
@@ -3148,6 +3318,32 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.add_person(p_person jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_admin_alone();
+  address text;
+begin
+  -- The address is what Auth knows, not what the caller says.
+  select email into address from auth.users where id = (p_person ->> 'id')::uuid;
+  if address is null then
+    perform floorwalker.fail('user_not_found', 'Supabase Auth has no account with this id.');
+  end if;
+  perform check_person(p_person || jsonb_build_object('email', address));
+  insert into users (id, business_id, email, role, name, username, supervisor_type)
+  values ((p_person ->> 'id')::uuid, me.business_id, address, p_person ->> 'role', p_person ->> 'name',
+    p_person ->> 'username', p_person ->> 'supervisor_type')
+  on conflict (id) do update set email = excluded.email, role = excluded.role, name = excluded.name,
+    username = excluded.username, supervisor_type = excluded.supervisor_type, deleted_at = null;
+  return jsonb_build_object('id', p_person ->> 'id');
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.append_interim(p_rows jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3330,6 +3526,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.assign_agent(p_agent_id uuid, p_change jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_admin();
+  mine agents := floorwalker.agent_for_actor(p_agent_id);
+  supervisor uuid := coalesce((p_change ->> 'supervisor_id')::uuid, mine.supervisor_id);
+  cover uuid := case when p_change ? 'cover_id' then (p_change ->> 'cover_id')::uuid else mine.cover_id end;
+begin
+  if supervisor = cover then
+    perform floorwalker.fail('cover_invalid', 'Supervisor and cover are the same person; name another cover, or none.');
+  end if;
+  perform set_config('floorwalker.edit', '{"source": "assignment"}', true);
+  update agents set supervisor_id = supervisor, cover_id = cover
+  where id = mine.id and (supervisor_id, cover_id) is distinct from (supervisor, cover)
+  returning * into mine;
+  return jsonb_build_object('id', p_agent_id);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.begin_archive_export(p_filter jsonb, p_format text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3366,6 +3586,96 @@ begin
     perform floorwalker.fail('user_not_found', 'There is no such supervisor.');
   end if;
   return (select s.score from floorwalker.scores(subject.business_id, p_period) s where s.supervisor_id = subject.id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.change_business(p_change jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_admin();
+  old_row businesses;
+  new_row businesses;
+  origins text[];
+begin
+  select * into old_row from businesses where id = me.business_id for no key update;
+  if p_change ? 'expected_updated_at' and (p_change ->> 'expected_updated_at')::timestamptz <> old_row.updated_at then
+    perform floorwalker.fail('version_conflict', 'The settings were changed since they were read.',
+      jsonb_build_object('updated_at', old_row.updated_at));
+  end if;
+  origins := case when p_change ? 'allowed_origins'
+    then array(select jsonb_array_elements_text(p_change -> 'allowed_origins')) else old_row.allowed_origins end;
+  perform floorwalker.check_origins(origins);
+  perform floorwalker.check_retention(coalesce(p_change -> 'retention', '{}'));
+  if p_change ? 'tag_vocabulary' then
+    perform floorwalker.check_vocabulary(p_change -> 'tag_vocabulary');
+  end if;
+  update businesses set
+    name = coalesce(p_change ->> 'name', name), time_zone = coalesce(p_change ->> 'time_zone', time_zone),
+    allowed_origins = origins, retention = coalesce(p_change -> 'retention', retention),
+    tag_vocabulary = coalesce(p_change -> 'tag_vocabulary', tag_vocabulary)
+  where id = me.business_id returning * into new_row;
+  if floorwalker.row_difference(to_jsonb(old_row), to_jsonb(new_row)) <> '{}' then
+    perform floorwalker.audit(me.business_id, 'business.changed', 'businesses', me.business_id::text,
+      floorwalker.row_difference(to_jsonb(old_row), to_jsonb(new_row)));
+  end if;
+  return jsonb_build_object('id', me.business_id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.change_person(p_user_id uuid, p_change jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_admin_alone();
+  subject users := floorwalker.person_for_admin(me, p_user_id);
+  wanted jsonb := to_jsonb(subject) || p_change;
+begin
+  if wanted ->> 'role' = 'admin' then
+    wanted := wanted || '{"username": null, "supervisor_type": null}';
+  elsif wanted ->> 'username' is null or wanted ->> 'supervisor_type' is null then
+    perform floorwalker.fail('invalid_request', 'A supervisor needs a username and a supervisor_type.');
+  end if;
+  if subject.role = 'admin' and wanted ->> 'role' <> 'admin' and not exists (
+    select from users where business_id = me.business_id and role = 'admin' and deleted_at is null and id <> subject.id) then
+    perform floorwalker.fail('last_admin', 'A business without an admin could not be administered any more.');
+  end if;
+  perform floorwalker.check_username(me.business_id, wanted ->> 'username', subject.id);
+  update users set name = wanted ->> 'name', username = wanted ->> 'username', role = wanted ->> 'role',
+    supervisor_type = wanted ->> 'supervisor_type'
+  where id = subject.id;
+  return jsonb_build_object('id', subject.id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.check_person(p_person jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_admin();
+  existing users;
+begin
+  select * into existing from users where lower(email) = lower(p_person ->> 'email');
+  if existing.business_id <> me.business_id then
+    perform floorwalker.fail('user_of_another_business', 'This account belongs to another business.');
+  end if;
+  if existing.id is not null and existing.deleted_at is null then
+    perform floorwalker.fail('person_exists', 'This person is part of the business already.');
+  end if;
+  perform floorwalker.check_username(me.business_id, p_person ->> 'username', existing.id);
+  return jsonb_build_object('returning', existing.id is not null);
 end
 $function$
 ;
@@ -3629,6 +3939,31 @@ begin
     p_request ->> 'resume_token_hash', p_request ->> 'origin', p_request ->> 'address_hash')
   returning * into created;
   return floorwalker.created(created);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.deactivate_person(p_user_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_admin_alone();
+  subject users := floorwalker.person_for_admin(me, p_user_id);
+  held jsonb;
+begin
+  if subject.id = me.id then
+    perform floorwalker.fail('not_allowed', 'Ask another admin to remove you.');
+  end if;
+  select jsonb_agg(id) into held from interactions where controlled_by = subject.id and status = 'active';
+  if held is not null then
+    perform floorwalker.fail('person_in_control', format('%s is speaking with a customer right now.', subject.name),
+      jsonb_build_object('interaction_ids', held));
+  end if;
+  update users set deleted_at = clock_timestamp() where id = subject.id;
+  return jsonb_build_object('id', subject.id);
 end
 $function$
 ;
@@ -4145,6 +4480,73 @@ begin
       'fcr_percentage', s.fcr) order by s.score desc, u.username)
     from floorwalker.scores(me.business_id, p_period) s join users u on u.id = s.supervisor_id
     where me.role = 'admin' or u.id = me.id), '[]');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.performance_by_agent(p_period text DEFAULT 'month'::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me users := floorwalker.require_actor();
+  start_at timestamptz := floorwalker.period_start(p_period, (select time_zone from businesses where id = me.business_id));
+begin
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('agent_id', a.id, 'agent_name', a.name, 'agent_type', a.agent_type,
+      'supervisor_id', a.supervisor_id, 'total_interactions', s.calls, 'avg_csat', round(s.csat / nullif(s.rated, 0), 2),
+      'avg_handle_time', round(s.seconds::numeric / nullif(s.calls, 0), 2),
+      'fcr_percentage', round(s.first_contact::numeric / nullif(s.archives, 0) * 100, 2)) order by a.name, a.id)
+    from floorwalker.agent_sums(me.business_id, start_at, floorwalker.visible_agents()) s
+    join agents a on a.id = s.agent_id and a.deleted_at is null), '[]');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.performance_series(p_days integer DEFAULT 30, p_agent_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  me users := floorwalker.require_actor();
+  zone text := (select time_zone from businesses where id = me.business_id);
+  today date := (now() at time zone zone)::date;
+  of_agents uuid[];
+begin
+  if p_days is null or p_days not between 1 and 366 then
+    perform floorwalker.fail('unknown_period', 'Ask for 1 to 366 days.');
+  end if;
+  if p_agent_id is not null then
+    of_agents := array[p_agent_id];
+    if not p_agent_id = any (floorwalker.visible_agents()) then
+      perform floorwalker.fail('agent_not_found', 'There is no such agent.');
+    end if;
+  elsif me.role <> 'admin' then
+    select coalesce(array_agg(id), '{}') into of_agents from agents where supervisor_id = me.id;
+  end if;
+
+  return (
+    select jsonb_agg(jsonb_build_object('day', d.day, 'interactions', s.total, 'avg_csat', round(s.csat, 2),
+      'fcr_percentage', round(s.first_contact::numeric / nullif(s.total, 0) * 100, 2)) order by d.day)
+    from (select today - n as day, (today - n)::timestamp at time zone zone as from_time,
+        (today - n + 1)::timestamp at time zone zone as to_time from generate_series(0, p_days - 1) n) d
+    cross join lateral (
+      select sum(total)::bigint as total, sum(csat) / nullif(sum(rated), 0) as csat, sum(first_contact)::bigint as first_contact from (
+        select count(*) as total, sum(a.csat_score) as csat, count(a.csat_score) as rated,
+          count(*) filter (where a.fcr_status) as first_contact
+        from interaction_archives a
+        where of_agents is null and a.business_id = me.business_id and a.kind = 'live'
+          and a.happened_at >= d.from_time and a.happened_at < d.to_time and a.interaction_status = 'completed'
+        union all
+        select count(*), sum(a.csat_score), count(a.csat_score), count(*) filter (where a.fcr_status)
+        from unnest(of_agents) one join interaction_archives a on a.agent_id = one and a.kind = 'live'
+          and a.happened_at >= d.from_time and a.happened_at < d.to_time and a.interaction_status = 'completed'
+      ) parts) s);
 end
 $function$
 ;
@@ -5339,6 +5741,8 @@ grant select on deletion_receipts to authenticated;
 
 grant select on deletion_receipts to service_role;
 
+grant execute on function add_person(jsonb) to authenticated;
+
 grant execute on function append_interim(jsonb) to service_role;
 
 grant execute on function append_records(jsonb) to service_role;
@@ -5351,11 +5755,19 @@ grant execute on function apply_retention(integer,bigint) to service_role;
 
 grant execute on function archive_replay(uuid) to authenticated;
 
+grant execute on function assign_agent(uuid,jsonb) to authenticated;
+
 grant execute on function begin_archive_export(jsonb,text) to authenticated;
 
 grant execute on function calculate_performance_score(uuid,text) to authenticated;
 
 grant execute on function calculate_performance_score(uuid,text) to service_role;
+
+grant execute on function change_business(jsonb) to authenticated;
+
+grant execute on function change_person(uuid,jsonb) to authenticated;
+
+grant execute on function check_person(jsonb) to authenticated;
 
 grant execute on function claim_interaction(uuid,text,numeric) to service_role;
 
@@ -5372,6 +5784,8 @@ grant execute on function complete_interaction(uuid,bigint,text,text) to service
 grant execute on function create_business(jsonb) to service_role;
 
 grant execute on function create_interaction(jsonb) to service_role;
+
+grant execute on function deactivate_person(uuid) to authenticated;
 
 grant execute on function decide_permission(uuid,text,text,jsonb,text,jsonb) to authenticated;
 
@@ -5407,6 +5821,8 @@ grant execute on function floorwalker.agent_definition(uuid) to service_role;
 
 grant execute on function floorwalker.agent_for_actor(uuid) to service_role;
 
+grant execute on function floorwalker.agent_sums(uuid,timestamp with time zone,uuid[]) to service_role;
+
 grant execute on function floorwalker.apply_policy(businesses,integer) to service_role;
 
 grant execute on function floorwalker.apply_tools(uuid,jsonb) to service_role;
@@ -5423,13 +5839,21 @@ grant execute on function floorwalker.check_agent_people() to service_role;
 
 grant execute on function floorwalker.check_limits(businesses,uuid,text,jsonb) to service_role;
 
+grant execute on function floorwalker.check_origins(text[]) to service_role;
+
 grant execute on function floorwalker.check_person_change() to service_role;
 
 grant execute on function floorwalker.check_result(jsonb) to service_role;
 
+grant execute on function floorwalker.check_retention(jsonb) to service_role;
+
 grant execute on function floorwalker.check_time_zone() to service_role;
 
 grant execute on function floorwalker.check_tool_changes(uuid,jsonb,boolean) to service_role;
+
+grant execute on function floorwalker.check_username(uuid,text,uuid) to service_role;
+
+grant execute on function floorwalker.check_vocabulary(jsonb) to service_role;
 
 grant execute on function floorwalker.check_whisper(text) to service_role;
 
@@ -5521,6 +5945,8 @@ grant execute on function floorwalker.note_applied_version() to service_role;
 
 grant execute on function floorwalker.period_start(text,text) to service_role;
 
+grant execute on function floorwalker.person_for_admin(users,uuid) to service_role;
+
 grant execute on function floorwalker.phone_keys(text) to service_role;
 
 grant execute on function floorwalker.place_archive() to service_role;
@@ -5554,6 +5980,10 @@ grant execute on function floorwalker.refuse_receipt_change() to service_role;
 grant execute on function floorwalker.replay(uuid) to service_role;
 
 grant execute on function floorwalker.require_actor() to service_role;
+
+grant execute on function floorwalker.require_admin() to service_role;
+
+grant execute on function floorwalker.require_admin_alone() to service_role;
 
 grant execute on function floorwalker.require_term(text,bigint) to service_role;
 
@@ -5626,6 +6056,10 @@ grant execute on function load_tool_tokens(uuid,text) to service_role;
 grant execute on function monitor_interaction(uuid) to authenticated;
 
 grant execute on function performance(text) to authenticated;
+
+grant execute on function performance_by_agent(text) to authenticated;
+
+grant execute on function performance_series(integer,uuid) to authenticated;
 
 grant execute on function poll_sessions(jsonb) to service_role;
 

@@ -150,6 +150,31 @@ export const ERROR_CATALOGUE = {
     title: 'There is no such period',
     remedy: 'Write today or month.',
   },
+  invalid_origin: {
+    status: 400,
+    title: 'This is not the origin of a page',
+    remedy: 'Write scheme and host alone, such as https://shop.example.',
+  },
+  invalid_vocabulary: {
+    status: 400,
+    title: 'This is not a list of tags',
+    remedy: 'Write each tag once, in lower_snake_case, up to 60 characters.',
+  },
+  person_exists: {
+    status: 409,
+    title: 'This person is part of the business already',
+    remedy: 'Change the person that is there.',
+  },
+  person_in_control: {
+    status: 409,
+    title: 'This person is speaking with a customer right now',
+    remedy: 'Have them hand back, or take the conversation over, and try again.',
+  },
+  last_admin: {
+    status: 409,
+    title: 'A business needs an admin',
+    remedy: 'Make another person an admin first.',
+  },
   invalid_phone_number: {
     status: 400,
     title: 'This is not a phone number',

@@ -16,6 +16,7 @@ import { invalidRequest, problemResponse } from './problem.ts';
 import { addAgentEditingRoutes } from './routes/agent-editing.ts';
 import { addAgentRoutes } from './routes/agents.ts';
 import { addArchiveRoutes } from './routes/archives.ts';
+import { addBusinessRoutes } from './routes/business.ts';
 import { addCallbackRoutes } from './routes/callbacks.ts';
 import { addControlRoutes } from './routes/control.ts';
 import { addCustomerRoutes, CUSTOMER_PATHS } from './routes/customers.ts';
@@ -26,10 +27,14 @@ import { addHealthRoutes } from './routes/health.ts';
 import { addInteractionRoutes } from './routes/interactions.ts';
 import { addMeRoutes } from './routes/me.ts';
 import { addPageRoutes } from './routes/pages.ts';
+import { addPeopleRoutes } from './routes/people.ts';
+import { addPerformanceRoutes } from './routes/performance.ts';
 import { addPermissionRoutes } from './routes/permissions.ts';
 
 /** Enough for edited arguments of any tool; what customers write goes through LiveKit, not through here. */
 const BODY_LIMIT_BYTES = 64 * 1_024;
+/** A prompt of 50,000 characters in any script, and the agent's tools. */
+const AGENT_LIMIT_BYTES = 512 * 1_024;
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
 /** For everything that says nothing stricter or looser of itself; pages bring a policy of their own. */
@@ -88,18 +93,18 @@ export function createApi(parts: ApiParts): Api {
     // Whoever watches at this process hears at once of what was changed through it.
     if (context.req.method !== 'GET') parts.events.nudge();
   });
-  app.use(
-    '/v1/*',
+  const limitBody = (maxSize: number) =>
     bodyLimit({
-      maxSize: BODY_LIMIT_BYTES,
+      maxSize,
       onError: (context) => {
         // The rest of the body is not read, so the connection is of no further use.
         context.header('connection', 'close');
-        throw new FloorwalkerError('body_too_large', undefined, {
-          details: { limit_bytes: BODY_LIMIT_BYTES },
-        });
+        throw new FloorwalkerError('body_too_large', undefined, { details: { limit_bytes: maxSize } });
       },
-    }),
+    });
+  const [ordinary, ofAgents] = [limitBody(BODY_LIMIT_BYTES), limitBody(AGENT_LIMIT_BYTES)];
+  app.use('/v1/*', (context, next) =>
+    (context.req.path.startsWith('/v1/agents/') ? ofAgents : ordinary)(context, next),
   );
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'publishableKey', {
@@ -130,6 +135,9 @@ export function createApi(parts: ApiParts): Api {
   addAgentEditingRoutes(app, person);
   addArchiveRoutes(app, person);
   addMeRoutes(app, person);
+  addPerformanceRoutes(app, person);
+  addPeopleRoutes(app, parts, person);
+  addBusinessRoutes(app, person);
 
   app.doc31('/openapi.json', API_DOCUMENT);
   return app;

@@ -281,12 +281,25 @@ export const agentPerformanceSchema = z
   .object({
     agent_id: idSchema,
     agent_name: z.string(),
+    agent_type: channelSchema,
+    supervisor_id: idSchema,
     total_interactions: z.number(),
     avg_csat: figure,
     avg_handle_time: figure.openapi({ description: 'Seconds.' }),
     fcr_percentage: figure,
   })
   .openapi('AgentPerformance');
+
+export const performanceDaySchema = z
+  .object({
+    day: z
+      .string()
+      .openapi({ format: 'date', description: 'In the time zone of the business.', example: '2026-03-01' }),
+    interactions: z.number(),
+    avg_csat: figure,
+    fcr_percentage: figure,
+  })
+  .openapi('PerformanceDay');
 
 /** A page and how to ask for the next one; `null` when there is none. */
 export const pageOf = <T extends z.ZodType>(item: T, name: string) =>

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import type { AuthError } from '@supabase/supabase-js';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { type Access, giveAccess, takeBackAccess } from '../database/accounts.ts';
 import { createServiceClient, type Database } from '../database/client.ts';
 import { registerUser } from '../database/people.ts';
 import { FloorwalkerError } from '../errors.ts';
@@ -95,48 +94,6 @@ function readInvitation(options: InviteOptions): Invitation {
   throw new FloorwalkerError('invalid_request', lines.join('\n'), { remedy: 'Nothing was changed.' });
 }
 
-type Access =
-  | { readonly kind: 'password'; readonly id: string; readonly password: string }
-  | { readonly kind: 'mail' | 'existing'; readonly id: string };
-
-async function giveAccess(db: Database, email: string, byMail: boolean): Promise<Access> {
-  // 144 bits: nobody guesses it before it is changed.
-  const password = randomBytes(18).toString('base64url');
-  const { data, error } = byMail
-    ? await db.auth.admin.inviteUserByEmail(email)
-    : await db.auth.admin.createUser({ email, password, email_confirm: true });
-  if (error === null) {
-    return byMail ? { kind: 'mail', id: data.user.id } : { kind: 'password', id: data.user.id, password };
-  }
-  if (error.code !== 'email_exists' && error.code !== 'user_already_exists') {
-    throw authError(error);
-  }
-  const id = await findAuthUser(db, email);
-  if (id !== undefined) return { kind: 'existing', id };
-  throw new FloorwalkerError('auth_failed', `Supabase Auth has ${email} but does not list it.`, {
-    cause: error,
-  });
-}
-
-function authError(error: AuthError): FloorwalkerError {
-  // Without an answer, or with a gateway's, it is not Auth that refused.
-  if (error.status === undefined || error.status === 0 || error.status >= 502) {
-    return new FloorwalkerError('database_unavailable', undefined, { cause: error });
-  }
-  return new FloorwalkerError('auth_failed', `Supabase Auth: ${error.message}`, { cause: error });
-}
-
-async function findAuthUser(db: Database, email: string): Promise<string | undefined> {
-  const perPage = 1000;
-  for (let page = 1; ; page += 1) {
-    const { data, error } = await db.auth.admin.listUsers({ page, perPage });
-    if (error !== null) throw authError(error);
-    const found = data.users.find((user) => user.email?.toLowerCase() === email.toLowerCase());
-    if (found !== undefined) return found.id;
-    if (data.users.length < perPage) return undefined;
-  }
-}
-
 async function register(
   db: Database,
   businessId: string,
@@ -154,8 +111,7 @@ async function register(
       supervisor_type: person.type ?? null,
     });
   } catch (error) {
-    // An account without a profile could sign in and see nothing; a second try would find the address taken.
-    if (access.kind !== 'existing') await db.auth.admin.deleteUser(access.id);
+    await takeBackAccess(db, access);
     throw error;
   }
 }

@@ -46,3 +46,41 @@ export function calculatePerformanceScore(
   const parameters = { p_supervisor_id: args.supervisorId, p_period: args.period };
   return callFunction(db, 'calculate_performance_score', parameters, z.coerce.number());
 }
+
+const agentFiguresSchema = z.object({
+  agent_id: z.guid(),
+  agent_name: z.string(),
+  agent_type: channelSchema,
+  supervisor_id: z.guid(),
+  total_interactions: z.number(),
+  avg_csat: z.coerce.number().nullable(),
+  avg_handle_time: z.coerce.number().nullable(),
+  fcr_percentage: z.coerce.number().nullable(),
+});
+export type AgentFigures = z.output<typeof agentFiguresSchema>;
+
+/** The agents this person sees, covered ones included. @throws FloorwalkerError `not_allowed`, `unknown_period` */
+export function performanceByAgent(db: Database, args: { period: Period }): Promise<AgentFigures[]> {
+  return callFunction(db, 'performance_by_agent', { p_period: args.period }, z.array(agentFiguresSchema));
+}
+
+const daySchema = z.object({
+  /** A date in the time zone of the business. */
+  day: z.string(),
+  interactions: z.number(),
+  avg_csat: z.coerce.number().nullable(),
+  fcr_percentage: z.coerce.number().nullable(),
+});
+
+/**
+ * Day by day, today last; 1 to 366 days. Of the agents one supervises, for an admin of all, or of one agent.
+ *
+ * @throws FloorwalkerError `not_allowed`, `agent_not_found`, `unknown_period`
+ */
+export function performanceSeries(
+  db: Database,
+  args: { days: number; agentId?: string | undefined },
+): Promise<z.output<typeof daySchema>[]> {
+  const parameters = { p_days: args.days, p_agent_id: args.agentId ?? null };
+  return callFunction(db, 'performance_series', parameters, z.array(daySchema));
+}

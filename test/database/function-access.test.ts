@@ -115,6 +115,14 @@ describe('every function', () => {
     'begin_archive_export',
     'edit_agent',
     'roll_back_agent',
+    'performance_by_agent',
+    'performance_series',
+    'check_person',
+    'add_person',
+    'change_person',
+    'deactivate_person',
+    'assign_agent',
+    'change_business',
   ];
 
   it('is in these tests', async () => {
@@ -222,6 +230,8 @@ describe('functions of people', () => {
       ['touch_presence', {}],
       ['performance', { p_period: 'today' }],
       ['leaderboard', { p_period: 'today' }],
+      ['performance_by_agent', { p_period: 'today' }],
+      ['performance_series', { p_days: 1 }],
     ] as const) {
       const { error } = await clients[role].rpc(name, args);
       if (PEOPLE.includes(role)) expect(error, name).toBeNull();
@@ -269,6 +279,30 @@ describe('functions of people', () => {
     }
   });
 
+  it.each(ROLES)('those of admins as %s', async (role) => {
+    const target = await floor.db.createUser({ businessId: floor.business.id });
+    const ofBusiness = {
+      change_person: { p_user_id: target.id, p_change: { name: 'Renamed' } },
+      assign_agent: { p_agent_id: floor.agent.id, p_change: {} },
+      deactivate_person: { p_user_id: target.id },
+    };
+    const ofAnybody = {
+      check_person: { p_person: { email: 'new@example.com', username: 'new' } },
+      change_business: { p_change: {} },
+    };
+    for (const [name, args] of Object.entries({ ...ofBusiness, ...ofAnybody })) {
+      const { error } = await clients[role].rpc(name, args);
+      if (role === 'admin' || (role === 'strangeAdmin' && name in ofAnybody)) expect(error, name).toBeNull();
+      else if (role === 'strangeAdmin') expect(error?.message, name).toMatch(/^(user|agent)_not_found$/);
+      else if (PEOPLE.includes(role)) expect(error?.message, name).toBe('not_allowed');
+      else expect(error?.code, name).toBe(REFUSED);
+    }
+    const added = await clients[role].rpc('add_person', { p_person: { id: NOWHERE } });
+    if (role === 'admin' || role === 'strangeAdmin') expect(added.error?.message).toBe('user_not_found');
+    else if (PEOPLE.includes(role)) expect(added.error?.message).toBe('not_allowed');
+    else expect(added.error?.code).toBe(REFUSED);
+  });
+
   it.each(ROLES)('edit_agent and roll_back_agent as %s', async (role) => {
     const [row] = await floor.db.sql<{ version: number; definition: object }[]>`
       select a.version, floorwalker.agent_definition(a.id) as definition from agents a where id = ${floor.agent.id}`;
@@ -297,6 +331,9 @@ describe('functions of people', () => {
       touch_presence: {},
       performance: {},
       leaderboard: {},
+      performance_by_agent: {},
+      performance_series: {},
+      change_business: { p_change: {} },
       search_archives: { p_filter: {} },
       begin_archive_export: { p_filter: {}, p_format: 'csv' },
       roll_back_agent: { p_agent_id: floor.agent.id, p_version: 1 },

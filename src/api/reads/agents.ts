@@ -1,5 +1,5 @@
 import type { SupabaseClient } from '@supabase/supabase-js';
-import { agentPerformanceSchema, agentSchema } from '../schemas.ts';
+import { agentSchema } from '../schemas.ts';
 import { readRows } from './query.ts';
 
 const COLUMNS =
@@ -15,10 +15,4 @@ export async function listAgents(db: SupabaseClient) {
 export function agentsByIds(db: SupabaseClient, ids: readonly string[]) {
   const query = db.from('agents').select(COLUMNS).in('id', ids).is('deleted_at', null);
   return readRows(query, agentSchema);
-}
-
-export async function listAgentPerformance(db: SupabaseClient) {
-  const columns = 'agent_id,agent_name,total_interactions,avg_csat,avg_handle_time,fcr_percentage';
-  const query = db.from('agent_performance').select(columns).order('agent_name').order('agent_id');
-  return readRows(query, agentPerformanceSchema);
 }

@@ -16,6 +16,7 @@ const PROBLEMS = {
   422: 'Well formed, but not acceptable',
   429: 'A limit is reached; `retry-after` says when to try again',
   500: 'Something failed on our side; the log has the details under the request id',
+  502: 'Supabase Auth refused',
   503: 'The database or the media server can not be reached',
 } as const;
 

@@ -428,6 +428,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/agents/{id}/assignment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Say who supervises and who covers an agent; for admins */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AssignAgent"];
+                };
+            };
+            responses: {
+                /** @description The agent as it is now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AgentDetail"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The state it was meant for is over */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Well formed, but not acceptable */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
     "/v1/agents/{id}/rollback": {
         parameters: {
             query?: never;
@@ -1032,6 +1164,283 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, newest first; for admins */
+        get: {
+            parameters: {
+                query?: {
+                    action?: string;
+                    actor?: string;
+                    cursor?: string;
+                    from?: string;
+                    limit?: number;
+                    /** @description Id of what it was done to. */
+                    subject?: string;
+                    /** @description Excluded. */
+                    to?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AuditPage"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/business": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The business of whoever is signed in */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The settings as they are now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Business"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change name, time zone, allowed origins, retention or tags; for admins */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ChangeBusiness"];
+                };
+            };
+            responses: {
+                /** @description The settings as they are now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Business"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The state it was meant for is over */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/v1/callbacks": {
@@ -3237,6 +3646,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Supervisors by performance score: those of one’s own type, for an admin both types */
+        get: {
+            parameters: {
+                query?: {
+                    period?: "today" | "month";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Equal scores share a rank */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Leaderboard"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me": {
         parameters: {
             query?: never;
@@ -3318,6 +3810,407 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Supervisors and admins of the business; for admins */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Whether those are listed too who were removed. */
+                    removed?: "true" | "false";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description By name */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PersonList"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Give a person access, as `floorwalker users invite` does; for admins */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AddPerson"];
+                };
+            };
+            responses: {
+                /** @description They can sign in now, or with the link in their mail */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AddedPerson"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The state it was meant for is over */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Supabase Auth refused */
+                502: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a person’s access away; for admins
+         * @description What they did stays under their name. Refused while they supervise agents (`agents` says which), speak with a customer, or are oneself.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description They see nothing any more */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The state it was meant for is over */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Change name, username, role or type; for admins
+         * @description Whoever becomes an admin loses username and type. Role and type can change once no agent is left.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ChangePerson"];
+                };
+            };
+            responses: {
+                /** @description As they are now */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Person"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The state it was meant for is over */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
     "/v1/performance": {
         parameters: {
             query?: never;
@@ -3366,6 +4259,185 @@ export interface paths {
                 };
                 /** @description Known, and not allowed */
                 403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/performance/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the agents do that this person supervises or covers; for an admin all */
+        get: {
+            parameters: {
+                query?: {
+                    period?: "today" | "month";
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description By name */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AgentPerformanceList"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/performance/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Interactions, CSAT and first contact resolution day by day, today last
+         * @description Of the agents one supervises, for an admin of all. From the archives: days older than these are kept are empty.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    agent_id?: string;
+                    days?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One entry a day, also for days without any */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PerformanceSeries"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -3743,6 +4815,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AddedPerson: {
+            /**
+             * @description existing: they could sign in before, their password is unchanged.
+             * @enum {string}
+             */
+            access: "password" | "mail" | "existing";
+            /** @description Shown this once and stored nowhere. */
+            one_time_password: string | null;
+            person: components["schemas"]["Person"];
+        };
+        AddPerson: {
+            /** Format: email */
+            email: string;
+            /**
+             * @description Let Supabase Auth send an invitation instead of making a one-time password.
+             * @default false
+             */
+            mail: boolean;
+            name: string;
+            /** @enum {string} */
+            role: "admin" | "supervisor";
+            /**
+             * @default null
+             * @enum {string|null}
+             */
+            supervisor_type: "chat" | "voice" | null;
+            /** @default null */
+            username: string | null;
+        };
         Agent: {
             /** @enum {string} */
             agent_type: "chat" | "voice";
@@ -3804,11 +4905,23 @@ export interface components {
              */
             agent_id: string;
             agent_name: string;
+            /** @enum {string} */
+            agent_type: "chat" | "voice";
             avg_csat: number | null;
             /** @description Seconds. */
             avg_handle_time: number | null;
             fcr_percentage: number | null;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            supervisor_id: string;
             total_interactions: number;
+        };
+        AgentPerformanceList: {
+            data: components["schemas"]["AgentPerformance"][];
+            /** @enum {string} */
+            period: "today" | "month";
         };
         AgentTool: {
             /** @description Waits for a supervisor’s decision before it runs. */
@@ -3893,6 +5006,62 @@ export interface components {
             data: components["schemas"]["FoundArchive"][];
             next_cursor: string | null;
         };
+        AssignAgent: {
+            /**
+             * Format: uuid
+             * @description null: none.
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            cover_id?: string | null;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            supervisor_id?: string;
+        };
+        AuditEvent: {
+            /** @example agent.changed */
+            action: string;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            actor_id: string | null;
+            /** @enum {string} */
+            actor_kind: "user" | "service" | "system";
+            actor_name: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            created_at: string;
+            details?: unknown;
+            id: number;
+            subject_id: string;
+            subject_type: string;
+        };
+        AuditPage: {
+            data: components["schemas"]["AuditEvent"][];
+            next_cursor: string | null;
+        };
+        Business: {
+            allowed_origins: string[];
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            id: string;
+            name: string;
+            retention: components["schemas"]["Retention"];
+            slug: string;
+            tag_vocabulary: components["schemas"]["TagVocabulary"];
+            time_zone: string;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            updated_at: string;
+        };
         Callback: {
             /**
              * Format: uuid
@@ -3938,6 +5107,37 @@ export interface components {
         CallbackPage: {
             data: components["schemas"]["Callback"][];
             next_cursor: string | null;
+        };
+        ChangeBusiness: {
+            /** @description Whose pages may start conversations: scheme and host alone, or * for any. */
+            allowed_origins?: string[];
+            /** @description `updated_at` as it was read: refused with version_conflict when it has changed since. */
+            expected_updated_at?: string;
+            name?: string;
+            /** @description Replaces all figures; one left out is its default. 1 to 3650 days. */
+            retention?: {
+                /** @description Default 90. */
+                archives_days?: number;
+                /** @description Default 365. */
+                failed_rehearsals_days?: number;
+                /** @description Default 24, which is the most. */
+                metrics_hours?: number;
+                /** @description Default 730. */
+                rehearsals_days?: number;
+                /** @description Default: as long as the archive. */
+                transcripts_days?: number;
+            };
+            tag_vocabulary?: components["schemas"]["TagVocabulary"] & unknown;
+            /** @example Europe/Amsterdam */
+            time_zone?: string;
+        };
+        ChangePerson: {
+            name?: string;
+            /** @enum {string} */
+            role?: "admin" | "supervisor";
+            /** @enum {string} */
+            supervisor_type?: "chat" | "voice";
+            username?: string;
         };
         ConsoleSettings: components["schemas"]["PageSettings"] & {
             /** @description Where people sign in. */
@@ -4257,6 +5457,11 @@ export interface components {
             data: components["schemas"]["Interaction"][];
             next_cursor: string | null;
         };
+        Leaderboard: {
+            data: components["schemas"]["LeaderboardEntry"][];
+            /** @enum {string} */
+            period: "today" | "month";
+        };
         LeaderboardEntry: {
             is_me: boolean;
             name: string;
@@ -4448,13 +5653,26 @@ export interface components {
             /** @description A script plays the model or the speech services. */
             rehearsal: boolean;
         };
+        PerformanceDay: {
+            avg_csat: number | null;
+            /**
+             * Format: date
+             * @description In the time zone of the business.
+             * @example 2026-03-01
+             */
+            day: string;
+            fcr_percentage: number | null;
+            interactions: number;
+        };
         PerformanceReport: {
-            /** @description Since the beginning. */
             agents: components["schemas"]["AgentPerformance"][];
             leaderboard: components["schemas"]["LeaderboardEntry"][];
             /** @enum {string} */
             period: "today" | "month";
             supervisors: components["schemas"]["SupervisorPerformance"][];
+        };
+        PerformanceSeries: {
+            data: components["schemas"]["PerformanceDay"][];
         };
         Permission: {
             /** @description Exactly what would run. */
@@ -4508,6 +5726,48 @@ export interface components {
         PermissionPage: {
             data: components["schemas"]["Permission"][];
             next_cursor: string | null;
+        };
+        Person: {
+            agents: {
+                covering: boolean;
+                /**
+                 * Format: uuid
+                 * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+                 */
+                id: string;
+                name: string;
+            }[];
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            deleted_at: string | null;
+            email: string;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the console was last open.
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            last_seen_at: string | null;
+            name: string;
+            /** @enum {string} */
+            role: "admin" | "supervisor";
+            /** @enum {string|null} */
+            supervisor_type: "chat" | "voice" | null;
+            username: string | null;
+        };
+        PersonList: {
+            data: components["schemas"]["Person"][];
         };
         Problem: {
             /** @description Stable; see docs/errors.md. */
@@ -4670,6 +5930,20 @@ export interface components {
             tool_name: string;
         };
         ReplayMarkdown: string;
+        Retention: {
+            /** @description Default 90. */
+            archives_days?: number;
+            /** @description Default 365. */
+            failed_rehearsals_days?: number;
+            /** @description Default 24, which is the most. */
+            metrics_hours?: number;
+            /** @description Default 730. */
+            rehearsals_days?: number;
+            /** @description Default: as long as the archive. */
+            transcripts_days?: number;
+        } & {
+            [key: string]: unknown;
+        };
         RollBackAgent: {
             /** @description The version that was looked at; refused when the agent has changed since. */
             expected_version?: number;
@@ -4727,6 +6001,10 @@ export interface components {
             supervisor_type: "chat" | "voice";
             total_calls: number;
             username: string | null;
+        };
+        TagVocabulary: {
+            issues: string[];
+            topics: string[];
         };
         TakeOver: {
             /** @description An admin takes it from the person who has it. */
