@@ -100,6 +100,8 @@ export async function measureTakeover(
         for (let round = 0; round < PER_CONVERSATION && left > 0; round += 1, left -= 1) {
           since = await takeOverOnce(stack, agent, visit, since, results);
         }
+        // An agent that is telling a story finishes its sentence before it says goodbye.
+        await stack.request(`/v1/interactions/${visit.id}/takeover`, {}, stack.supervisorOf(agent));
       } finally {
         await stack.end(agent, visit);
       }

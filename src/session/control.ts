@@ -92,7 +92,9 @@ export class Control {
   }
 
   async #askAbout(person: string): Promise<'supervisor' | undefined> {
-    await this.#deps.leases.refresh();
+    // A poll that is under way may have looked before they took control; the second one begins after the first.
+    for (let asked = 0; asked < 2 && this.#holder?.id !== person; asked += 1)
+      await this.#deps.leases.refresh();
     return this.#holder?.id === person ? 'supervisor' : undefined;
   }
 

@@ -266,8 +266,10 @@ export class InteractionSession {
 
   #onNews(news: SessionNews): void {
     const parts = this.#parts;
-    if (this.#leaving || !this.#started || !parts) return;
+    if (this.#leaving || !parts) return;
+    // Also before the session has started: whoever has control must not be taken for an intruder.
     parts.control.update(news);
+    if (!this.#started) return;
     parts.whispers.arrived(news.whispers.map((one) => ({ ...one, at: Date.parse(one.at) })));
     parts.tools.permissionsChanged(news.permissions);
     parts.tools.versionSeen(news.tools_version);

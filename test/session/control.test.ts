@@ -35,6 +35,8 @@ function setup(given: { holder?: typeof SAM | null; here?: string[] } = {}) {
   const happened: string[] = [];
   const row = { control: 'agent' as 'agent' | 'supervisor', controlled_by: null as string | null };
   const database = { away: false };
+  /** What the next polls still say, before they say what is true. */
+  const polls: ReturnType<typeof news>[] = [];
   const news = () => ({ ...row, controlled_by_name: row.controlled_by });
   const control: Control = new Control({
     claim: {
@@ -53,7 +55,7 @@ function setup(given: { holder?: typeof SAM | null; here?: string[] } = {}) {
         return true;
       },
     } as Partial<ControlDeps['interactions']> as ControlDeps['interactions'],
-    leases: { refresh: async () => control.update(news()) } as ControlDeps['leases'],
+    leases: { refresh: async () => control.update(polls.shift() ?? news()) } as ControlDeps['leases'],
     rooms: {
       async removeParticipant(_room, identity) {
         happened.push(`expelled ${identity}`);
@@ -76,7 +78,7 @@ function setup(given: { holder?: typeof SAM | null; here?: string[] } = {}) {
     Object.assign(row, { control: 'agent', controlled_by: null });
     control.update(news());
   };
-  return { clock, room, control, happened, row, database, take, giveBack };
+  return { clock, room, control, happened, row, database, polls, news, take, giveBack };
 }
 
 it('a person takes control and hands it back: they are out of the room before the agent goes on', async () => {
@@ -185,6 +187,15 @@ it('first words that are faster than the news of the takeover count: the databas
   const { control, row } = setup();
   Object.assign(row, { control: 'supervisor', controlled_by: 'sam' });
   expect(await control.roleOf('supervisor-sam')).toBe('supervisor');
+});
+
+it('a poll that looked before the takeover makes nobody an intruder', async () => {
+  const { room, row, happened, polls, news } = setup();
+  polls.push(news());
+  Object.assign(row, { control: 'supervisor', controlled_by: 'sam' });
+  room.come('sam');
+  await settled();
+  expect(happened).toEqual(['taken by sam']);
 });
 
 it('a person without control who comes with a token that is still good is expelled', async () => {
