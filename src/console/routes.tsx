@@ -1,4 +1,4 @@
-import { Activity, Archive, Bot, ChartColumn } from 'lucide-react';
+import { Activity, Archive, Bot, ChartColumn, Settings2 } from 'lucide-react';
 import { type ComponentType, type LazyExoticComponent, lazy } from 'react';
 
 export interface ConsoleRoute {
@@ -53,4 +53,10 @@ export const ROUTES: readonly ConsoleRoute[] = [
     navigation: { label: 'Agents', icon: Bot, key: 'a' },
   },
   { path: '/agents/:id', title: 'Agent', page: lazy(() => import('./pages/agents/agent-page.tsx')) },
+  {
+    path: '/admin',
+    title: 'Administration',
+    page: lazy(() => import('./pages/admin/admin-page.tsx')),
+    navigation: { label: 'Admin', icon: Settings2, key: 'm', adminOnly: true },
+  },
 ];

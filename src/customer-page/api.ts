@@ -58,8 +58,10 @@ export class CustomerApi {
     return new CustomerApi(configSchema.parse(await request(`/${page}/config.json`, {})));
   }
 
-  async agents(): Promise<PublicAgent[]> {
-    const { data } = agentsSchema.parse(await this.#ask('/v1/public/agents'));
+  /** Those of a business, named where the installation has several; or the one of a widget. */
+  async agents(which: { business?: string; agent_id?: string } = {}): Promise<PublicAgent[]> {
+    const query = new URLSearchParams(which);
+    const { data } = agentsSchema.parse(await this.#ask(`/v1/public/agents?${query}`));
     return data;
   }
 

@@ -29,6 +29,11 @@ const WORDS: Record<string, Omit<Trouble, 'again'>> = {
     what: 'So many people are talking to us that no more fit in.',
     todo: 'Please try again later.',
   },
+  invalid_request: {
+    what: 'It is not clear whom you would like to talk to.',
+    todo: 'Use the address that you were given in full: it ends with ?business= and a name.',
+  },
+  business_not_found: { what: 'There is nobody of that name here.', todo: 'Check the address.' },
   agent_not_found: { what: 'This assistant is no longer there.', todo: 'Please choose another one.' },
   agent_not_public: {
     what: 'This assistant takes no conversations here.',

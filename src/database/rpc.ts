@@ -24,7 +24,8 @@ function parseDetail(detail: string | null): {
   message?: string | undefined;
   facts: Record<string, unknown>;
 } {
-  if (!detail) return { facts: {} };
+  // Of an ambiguous query PostgREST lists the possibilities here, against its own type.
+  if (typeof detail !== 'string' || detail === '') return { facts: {} };
   if (!detail.startsWith('{')) return { message: detail, facts: {} };
   try {
     const { message, ...facts } = detailSchema.parse(JSON.parse(detail));

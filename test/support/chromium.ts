@@ -97,7 +97,12 @@ export async function openBrowser(options: BrowserOptions = {}): Promise<TestBro
 }
 
 /** Opens the console and signs in as a person would. `path` is below /console. */
-export async function signIn(page: Page, apiUrl: string, person: Person, path = '/'): Promise<void> {
+export async function signIn(
+  page: Page,
+  apiUrl: string,
+  person: Pick<Person, 'email' | 'password'>,
+  path = '/',
+): Promise<void> {
   await page.goto(`${apiUrl}/console${path}`);
   await page.getByLabel('E-mail').fill(person.email);
   await page.getByLabel('Password').fill(person.password);

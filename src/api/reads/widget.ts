@@ -6,9 +6,10 @@ const rowSchema = z.object({ businesses: z.object({ allowed_origins: z.array(z.s
 
 /** Origins whose pages may show this agent's widget; undefined when there is no such public agent. */
 export async function findWidgetOrigins(db: SupabaseClient, agentId: string): Promise<string[] | undefined> {
+  // Named, because a table that refers to both would be a second way from one to the other.
   const query = db
     .from('agents')
-    .select('businesses!inner(allowed_origins)')
+    .select('businesses!agents_business_id_fkey!inner(allowed_origins)')
     .eq('id', agentId)
     .is('public', true)
     .is('deleted_at', null)

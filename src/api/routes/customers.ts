@@ -126,6 +126,7 @@ const publicAgents = createRoute({
   security,
   request: {
     query: z.object({
+      agent_id: idSchema.optional().openapi({ description: 'This one alone.' }),
       business: z
         .string()
         .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
@@ -256,6 +257,6 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
   });
 
   api.openapi(publicAgents, async (context) => {
-    return context.json({ data: await listPublicAgents(db, context.req.valid('query').business) }, 200);
+    return context.json({ data: await listPublicAgents(db, context.req.valid('query')) }, 200);
   });
 }

@@ -4702,6 +4702,8 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
+                    /** @description This one alone. */
+                    agent_id?: string;
                     /** @description Its slug; not needed where one business alone has public agents. */
                     business?: string;
                 };

@@ -164,6 +164,7 @@ export class CustomerConversation {
         this.#change({ phase: state === 'lost' ? 'lost' : this.#phaseInRoom });
       },
       soundBlocked: (soundBlocked) => this.#change({ soundBlocked }),
+      position: (position) => this.#takePosition({ position }),
       ended: (how) => void this.#linkEnded(how),
     };
   }
@@ -213,7 +214,7 @@ export class CustomerConversation {
     this.#askWhetherOverIn(ASK_AGAIN_MS);
   }
 
-  #takePosition({ position }: Join): void {
+  #takePosition({ position }: Pick<Join, 'position'>): void {
     if (!this.#met) this.#change({ position: position ?? undefined });
   }
 

@@ -1,4 +1,5 @@
 import type * as LiveKit from 'livekit-client';
+import * as z from 'zod/mini';
 import {
   ATTRIBUTE_MESSAGE_ID,
   parseAgentIdentity,
@@ -10,6 +11,8 @@ import {
 import type { Join } from '../api.ts';
 
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
+/** Each change of the customer's place in the queue: `{"position": 2}`. */
+const TOPIC_QUEUE = 'floorwalker.queue';
 const ATTRIBUTE_SEGMENT = 'lk.segment_id';
 const ATTRIBUTE_FINAL = 'lk.transcription_final';
 
@@ -28,6 +31,7 @@ export interface LinkEvents {
   people(people: People): void;
   connection(state: 'lost' | 'restored'): void;
   soundBlocked(blocked: boolean): void;
+  position(position: number): void;
   ended(how: LinkEnd): void;
 }
 
@@ -171,6 +175,12 @@ export class RoomLink {
       for (const player of track.detach()) player.remove();
       this.#players.delete(key);
     });
+    room.on(RoomEvent.DataReceived, (payload, participant, _kind, topic) => {
+      // The server's own word; what a participant sends under this name is none.
+      if (topic !== TOPIC_QUEUE || participant !== undefined) return;
+      const place = readPosition(payload);
+      if (place !== undefined) this.#events.position(place);
+    });
     room.on(RoomEvent.Disconnected, (reason) => {
       if (this.#closed) return;
       const orderly =
@@ -190,5 +200,15 @@ export class RoomLink {
       supervisor: supervisor === undefined ? undefined : (supervisor.name ?? ''),
       speaking: speaker === undefined ? undefined : this.#roleOf(speaker.identity),
     });
+  }
+}
+
+const positionSchema = z.object({ position: z.number() });
+
+function readPosition(payload: Uint8Array): number | undefined {
+  try {
+    return positionSchema.safeParse(JSON.parse(new TextDecoder().decode(payload))).data?.position;
+  } catch {
+    return undefined;
   }
 }

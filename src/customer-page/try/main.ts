@@ -36,7 +36,8 @@ class TryPage {
   async #choose(): Promise<void> {
     this.#show(busy('Looking for assistants…'));
     try {
-      const agents = await this.#api.agents();
+      const business = new URLSearchParams(location.search).get('business');
+      const agents = await this.#api.agents(business === null ? {} : { business });
       const choose = (agent: PublicAgent) =>
         agent.agent_type === 'chat' ? void this.#beginChat(agent) : this.#beforeCall(agent, false);
       this.#show(agentsView(agents, { rehearsal: this.#api.rehearsal, choose }));

@@ -76,7 +76,7 @@ class Widget {
     this.#refused.className = 'refused';
     this.#refused.setAttribute('role', 'alert');
     this.#refused.hidden = true;
-    dialog.append(this.#frame, this.#refused);
+    dialog.append(this.#refused);
     shadow.append(launcher, dialog);
     this.#relabel();
     document.body.append(this.#root);
@@ -89,9 +89,10 @@ class Widget {
   }
 
   #load(): void {
-    if (this.#frame.src !== '') return;
+    if (this.#frame.isConnected) return;
     // After the hash nothing is sent to a server; the frame needs to know to whom it may speak.
     this.#frame.src = `${this.#host}/widget/${this.#agentId}#shop=${encodeURIComponent(location.origin)}`;
+    this.#dialog.prepend(this.#frame);
     const refuseIn = (delayMs: number) =>
       setTimeout(() => {
         if (!this.#ready) this.#refuse();

@@ -54,7 +54,7 @@ class WidgetPage {
 
   /** Nothing is begun before the customer says so: a page that is only looked at costs nobody an interaction. */
   async #welcome(): Promise<void> {
-    const agent = (await this.#theApi.agents()).find(({ id }) => id === this.#agentId);
+    const [agent] = await this.#theApi.agents({ agent_id: this.#agentId });
     if (agent?.agent_type !== 'chat') throw new Refusal('agent_not_public');
     const start = el(
       'button',
