@@ -303,6 +303,11 @@ export const ERROR_CATALOGUE = {
     title: 'This account belongs to no business here',
     remedy: 'Ask an admin to invite it with `floorwalker users invite`.',
   },
+  second_factor_required: {
+    status: 403,
+    title: 'This account has a second factor, and this sign-in was without it',
+    remedy: 'Sign in with the code of the authenticator app.',
+  },
   origin_not_allowed: {
     status: 403,
     title: 'Pages of this origin may not start conversations with this business',

@@ -137,7 +137,7 @@ async function measureCrowd(
       const some = ids.filter((_id, index) => index % parts === part);
       await stack.sql`
         insert into realtime_metrics (interaction_id, sentiment, satisfaction_score, feed_text)
-        select i.id, (array['good', 'neutral', 'critical'])[1 + (${round + part})::int % 3], random() * 100, 'Round ' || ${String(round)}
+        select i.id, (array['good', 'neutral', 'critical'])[1 + (${part} + ${round} / 6)::int % 3], 20 + random() * 60, 'Round ' || ${String(round)}
         from unnest(${some}::uuid[]) i(id)`;
       await page.mouse.wheel(0, part % 2 === 0 ? 240 : -200);
       await new Promise((resolve) => setTimeout(resolve, METRICS_EVERY_MS / parts));

@@ -17,17 +17,19 @@ const profileSchema = z.object({
   name: z.string(),
 });
 
-const claimsSchema = z.object({ exp: z.number() });
+const claimsSchema = z.object({ exp: z.number(), aal: z.string().optional() });
 
-/** The token's own end; it is the auth server that verifies the token. */
-function expiryMs(token: string): number {
+/** What the token says of itself; it is the auth server that verifies the token. */
+function claimsOf(token: string): z.output<typeof claimsSchema> | undefined {
   try {
     const payload: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-    return claimsSchema.parse(payload).exp * 1_000;
+    return claimsSchema.parse(payload);
   } catch {
-    return 0;
+    return undefined;
   }
 }
+
+const expiryMs = (token: string): number => (claimsOf(token)?.exp ?? 0) * 1_000;
 
 /**
  * Who a Supabase Auth token stands for. The auth server verifies the token; role and business are read from
@@ -43,7 +45,7 @@ export class People {
     this.#clientFor = clientFor;
   }
 
-  /** @throws FloorwalkerError `unauthenticated`, `not_a_member` or `database_unavailable` */
+  /** @throws FloorwalkerError `unauthenticated`, `second_factor_required`, `not_a_member` or `database_unavailable` */
   async of(token: string): Promise<Person> {
     const key = createHash('sha256').update(token).digest('base64url');
     const known = this.#known.get(key);
@@ -81,6 +83,9 @@ export class People {
         cause: error,
       });
     }
+    // A password alone opens nothing where the account has a second factor, whichever page or program asks.
+    const hasFactor = data.user.factors?.some(({ status }) => status === 'verified') ?? false;
+    if (hasFactor && claimsOf(token)?.aal !== 'aal2') throw new FloorwalkerError('second_factor_required');
     const db = this.#clientFor(token);
     const profile = await db
       .from('users')

@@ -1,3 +1,4 @@
+import { createClient } from '@supabase/supabase-js';
 import { decodeJwt, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { People } from '../../src/api/identity.ts';
@@ -14,6 +15,7 @@ let supabase: Awaited<ReturnType<typeof startSupabase>>;
 let secret: Uint8Array;
 let api: TestApi;
 let person: Person;
+let place: { supabaseUrl: string; secretKey: string; publishableKey: string };
 
 beforeAll(async () => {
   database = await setupDatabase();
@@ -22,7 +24,7 @@ beforeAll(async () => {
   const keys = await generateSupabaseKeys();
   secret = new TextEncoder().encode(keys.jwtSecret);
   supabase = await startSupabase({ databaseUrl: database.databaseUrl, keys });
-  const place = { supabaseUrl: supabase.url, secretKey: keys.secretKey, publishableKey: keys.publishableKey };
+  place = { supabaseUrl: supabase.url, secretKey: keys.secretKey, publishableKey: keys.publishableKey };
   api = await startApi(apiSettings(place, setupLiveKit()));
   const business = await database.createBusiness();
   person = await database.createUser({ businessId: business.id });
@@ -37,12 +39,13 @@ interface TokenOptions {
   readonly subject?: string;
   readonly expiresIn?: string | number;
   readonly key?: Uint8Array;
+  readonly level?: 'aal1' | 'aal2';
 }
 
 async function token(options: TokenOptions = {}): Promise<string> {
   const good = decodeJwt(person.accessToken);
   const { iat: _iat, exp: _exp, ...claims } = good;
-  return new SignJWT(claims)
+  return new SignJWT({ ...claims, ...(options.level ? { aal: options.level } : {}) })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(options.subject ?? person.id)
     .setIssuedAt()
@@ -54,6 +57,35 @@ const status = async (accessToken: string) => {
   const { status, body } = await api.call('/v1/agents', { token: accessToken });
   return [status, body.code];
 };
+
+/** The embedded auth server has no second factors: what it says of a person is completed as Supabase would say it. */
+function peopleWithFactor(status: 'verified' | 'unverified'): People {
+  const completed: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    const body = await response.json();
+    return Response.json({ ...body, factors: [{ id: 'f', factor_type: 'totp', status }] }, response);
+  };
+  const { supabaseUrl, secretKey, publishableKey } = place;
+  const verifier = createClient(supabaseUrl, secretKey, {
+    global: { fetch: completed },
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
+  return new People(verifier, (accessToken) =>
+    createUserClient({ url: supabaseUrl, publishableKey }, accessToken),
+  );
+}
+
+describe('a second factor', () => {
+  it('is asked of an account that has one, and of no other', async () => {
+    const [first, second] = await Promise.all([token({ level: 'aal1' }), token({ level: 'aal2' })]);
+    await expect(peopleWithFactor('verified').of(first)).rejects.toMatchObject({
+      code: 'second_factor_required',
+    });
+    expect(await peopleWithFactor('verified').of(second)).toMatchObject({ id: person.id });
+    expect(await peopleWithFactor('unverified').of(first)).toMatchObject({ id: person.id });
+    expect(await status(first)).toEqual([200, undefined]);
+  });
+});
 
 describe('an access token', () => {
   it('that the auth server made is taken', async () => {
@@ -175,7 +207,7 @@ describe('what is remembered of a token', () => {
 
 describe('when the auth server is away', () => {
   it('nobody is let in, and nobody is told that their token is bad', async () => {
-    const place = { supabaseUrl: 'http://127.0.0.1:9', secretKey: 'x', publishableKey: 'y' };
+    place = { supabaseUrl: 'http://127.0.0.1:9', secretKey: 'x', publishableKey: 'y' };
     const cutOff = await startApi(apiSettings(place, setupLiveKit()));
     try {
       const answer = await cutOff.call('/v1/agents', { token: person.accessToken });

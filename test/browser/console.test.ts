@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import {
   expectAccessible,
   expectNoComplaints,
@@ -12,6 +12,9 @@ import { type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
 import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
 import { refundTool, shopModel } from '../support/shop-model.ts';
 import { type Stack, setupStack } from '../support/stack.ts';
+
+// A browser, a worker and two pages on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 let model: ScriptedModel;
 let recorder: ToolRecorder;
@@ -124,6 +127,31 @@ test('with the keyboard alone: arguments are edited, checked by the API, and run
   await request.getByRole('button', { name: 'Allow as edited' }).press('Enter');
   await customer.waitForText(/Result: [\s\S]*ref-/);
   expect(callsFor('702').map(({ body }) => body)).toEqual([{ order: '702', amount: 50 }]);
+  await request.waitFor({ state: 'detached' });
+  expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
+    'What was said and done',
+  );
+});
+
+test('what is muted stays muted after a reload, and shortcuts are listed on ?', async () => {
+  const { customer } = await join();
+  await customer.send('please refund order 707');
+  await customer.waitForText(/approval/);
+  const page = await openConsole(stack.supervisor);
+  await expect.poll(() => page.title()).toMatch(/^\(/);
+  await page.getByRole('button', { name: 'Alerts' }).click();
+  await page.getByLabel('Waiting for a decision: Tab').uncheck();
+  await expect.poll(() => page.title()).toMatch(/^Floor/);
+  await page.reload();
+  await page.locator('.card').first().waitFor();
+  expect(await page.title()).toMatch(/^Floor/);
+  await page.getByRole('button', { name: 'Alerts, some are muted' }).waitFor();
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Shortcuts' });
+  await help.getByText('Go to Floor').waitFor();
+  await expectAccessible(page);
+  await page.keyboard.press('Escape');
+  await help.waitFor({ state: 'detached' });
 });
 
 test('a reload in the middle shows the same again, and what is denied then reaches the customer', async () => {

@@ -8,7 +8,19 @@ import { onThemeChange } from '../session/theme.ts';
 const PAD_SECONDS = 30;
 const hour = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
-function colours(): Record<Sentiment | 'line' | 'text' | 'fill', string> {
+type Palette = Record<Sentiment | 'line' | 'text' | Mark['tone'], string>;
+let palette: Palette | undefined;
+onThemeChange(() => {
+  palette = undefined;
+});
+
+/** Read once a theme: asking for a style makes the browser compute all that have changed. */
+function colours(): Palette {
+  palette ??= readColours();
+  return palette;
+}
+
+function readColours(): Palette {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string): string => style.getPropertyValue(name).trim();
   return {
@@ -17,7 +29,9 @@ function colours(): Record<Sentiment | 'line' | 'text' | 'fill', string> {
     critical: of('--critical'),
     line: of('--line'),
     text: of('--ink-3'),
-    fill: of('--accent-soft'),
+    wait: of('--wait-strong'),
+    human: of('--human'),
+    plain: of('--line-strong'),
   };
 }
 
@@ -25,7 +39,7 @@ function colours(): Record<Sentiment | 'line' | 'text' | 'fill', string> {
 function paint(plot: uPlot, track: Track): void {
   const { ctx, data } = plot;
   const [times, scores] = data;
-  const palette = colours();
+  const paints = colours();
   ctx.save();
   ctx.lineWidth = 2 * devicePixelRatio;
   ctx.lineJoin = 'round';
@@ -38,7 +52,7 @@ function paint(plot: uPlot, track: Track): void {
   for (let index = 1; index <= times.length; index += 1) {
     const sentiment = track.sentiments[begin];
     if (index < times.length && track.sentiments[index] === sentiment) continue;
-    ctx.strokeStyle = palette[sentiment ?? 'neutral'];
+    ctx.strokeStyle = paints[sentiment ?? 'neutral'];
     ctx.beginPath();
     ctx.moveTo(...at(begin));
     // Up to the first point of the next mood, so that the line has no gaps.
@@ -58,15 +72,14 @@ export interface Mark {
 
 function paintMarks(plot: uPlot, marks: readonly Mark[]): void {
   const { ctx } = plot;
-  const style = getComputedStyle(document.documentElement);
-  const tones = { wait: '--wait-strong', human: '--human', critical: '--critical', plain: '--line-strong' };
+  const paints = colours();
   const { top, height } = plot.bbox;
   ctx.save();
   ctx.lineWidth = devicePixelRatio;
   for (const { seconds, tone } of marks) {
     const x = Math.round(plot.valToPos(seconds, 'x', true));
     if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) continue;
-    ctx.strokeStyle = style.getPropertyValue(tones[tone]).trim();
+    ctx.strokeStyle = paints[tone];
     ctx.fillStyle = ctx.strokeStyle;
     ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
     ctx.beginPath();
@@ -78,6 +91,58 @@ function paintMarks(plot: uPlot, marks: readonly Mark[]): void {
     ctx.fill();
   }
   ctx.restore();
+}
+
+interface Shown {
+  readonly track: Track;
+  readonly marks: readonly Mark[];
+}
+
+function makePlot(
+  element: HTMLElement,
+  { height, axes, shown }: { readonly height: number; readonly axes: boolean; readonly shown: () => Shown },
+): uPlot {
+  const axis = {
+    stroke: () => colours().text,
+    grid: { stroke: () => colours().line, width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui, sans-serif',
+  };
+  const options: uPlot.Options = {
+    width: Math.max(element.clientWidth, 40),
+    height,
+    padding: axes ? [8, 26, 0, 0] : [3, 3, 3, 3],
+    cursor: { show: false },
+    legend: { show: false },
+    scales: {
+      x: {
+        time: true,
+        range: (_plot, min, max) => [min ?? 0, Math.max(max ?? 0, (min ?? 0) + PAD_SECONDS)],
+      },
+      y: { range: [0, 100] },
+    },
+    axes: [
+      {
+        ...axis,
+        show: axes,
+        size: 26,
+        space: 70,
+        values: (_plot, at) => at.map((seconds) => hour.format(seconds * 1_000)),
+      },
+      { ...axis, show: axes, size: 32, splits: () => [0, 50, 100] },
+    ],
+    // The line is our own, see paint.
+    series: [{}, { paths: () => null, points: { show: false } }],
+    hooks: {
+      draw: [
+        (drawn) => {
+          paintMarks(drawn, shown().marks);
+          paint(drawn, shown().track);
+        },
+      ],
+    },
+  };
+  return new uPlot(options, [[], []], element);
 }
 
 const NO_MARKS: readonly Mark[] = [];
@@ -97,79 +162,46 @@ export function SentimentPlot({
   readonly marks?: readonly Mark[];
 }) {
   const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
+  const redraw = useRef<() => void>(() => {});
   const shown = useRef({ track, marks });
-  shown.current = { track, marks };
+
+  useEffect(() => {
+    shown.current = { track, marks };
+    redraw.current();
+  }, [track, marks]);
 
   useEffect(() => {
     const element = place.current;
     if (!element) return;
-    const axis = {
-      stroke: () => colours().text,
-      grid: { stroke: () => colours().line, width: 1 },
-      ticks: { show: false },
-      font: '11px system-ui, sans-serif',
+    let plot: uPlot | undefined;
+    let visible = false;
+    // Of a hundred plots a dozen are on the screen; the others are drawn when they are scrolled to.
+    const draw = (): void => {
+      if (!visible) return;
+      plot ??= makePlot(element, { height, axes, shown: () => shown.current });
+      const { times, scores } = shown.current.track;
+      plot.setData([[...times], [...scores]]);
     };
-    const made = new uPlot(
-      {
-        width: Math.max(element.clientWidth, 40),
-        height,
-        padding: axes ? [8, 26, 0, 0] : [3, 3, 3, 3],
-        cursor: { show: false },
-        legend: { show: false },
-        scales: {
-          x: {
-            time: true,
-            range: (_plot, min, max) => [min ?? 0, Math.max(max ?? 0, (min ?? 0) + PAD_SECONDS)],
-          },
-          y: { range: [0, 100] },
-        },
-        axes: [
-          {
-            ...axis,
-            show: axes,
-            size: 26,
-            space: 70,
-            values: (_plot, at) => at.map((seconds) => hour.format(seconds * 1_000)),
-          },
-          { ...axis, show: axes, size: 32, splits: () => [0, 50, 100] },
-        ],
-        series: [{}, { show: true, stroke: 'transparent', points: { show: false } }],
-        hooks: {
-          draw: [
-            (drawn) => {
-              paintMarks(drawn, shown.current.marks);
-              paint(drawn, shown.current.track);
-            },
-          ],
-        },
-      },
-      [[], []],
-      element,
-    );
-    plot.current = made;
-    made.setData([[...shown.current.track.times], [...shown.current.track.scores]]);
-    const observer = new ResizeObserver(() => {
-      if (element.clientWidth > 0 && element.clientWidth !== made.width) {
-        made.setSize({ width: element.clientWidth, height });
-      }
+    redraw.current = draw;
+    const sight = new IntersectionObserver((entries) => {
+      visible = entries.at(-1)?.isIntersecting ?? true;
+      draw();
     });
-    observer.observe(element);
-    const endTheme = onThemeChange(() => made.redraw());
+    const size = new ResizeObserver(() => {
+      const width = element.clientWidth;
+      if (plot && width > 0 && width !== plot.width) plot.setSize({ width, height });
+    });
+    sight.observe(element);
+    size.observe(element);
+    const endTheme = onThemeChange(() => plot?.redraw());
     return () => {
-      observer.disconnect();
+      sight.disconnect();
+      size.disconnect();
       endTheme();
-      made.destroy();
-      plot.current = null;
+      plot?.destroy();
+      redraw.current = () => {};
     };
   }, [height, axes]);
-
-  useEffect(() => {
-    plot.current?.setData([[...track.times], [...track.scores]]);
-  }, [track]);
-  useEffect(() => {
-    if (marks.length > 0) plot.current?.redraw();
-  }, [marks]);
 
   return <div ref={place} className="plot" role="img" aria-label={label} />;
 }

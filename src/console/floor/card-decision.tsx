@@ -1,8 +1,10 @@
 import { Check, X } from 'lucide-react';
+import { useRef } from 'react';
 import { Link } from 'wouter';
 import { Button } from '../components/button.tsx';
 import { ProblemNotice } from '../components/notice.tsx';
 import { Countdown } from '../decisions/countdown.tsx';
+import { useKeepFocus } from '../decisions/keep-focus.ts';
 import { RawArguments } from '../decisions/raw-arguments.tsx';
 import { useDecision } from '../decisions/use-decision.ts';
 import type { Permission } from '../live/events.ts';
@@ -19,9 +21,19 @@ export function CardDecision({
 }) {
   const { busy, problem, decide } = useDecision(permission);
   const { interaction_id, tool_name, arguments: wanted, requested_at, expires_at } = permission;
+  const place = useRef<HTMLFieldSetElement>(null);
+  useKeepFocus(
+    place,
+    (element) => element.closest('.card')?.querySelector<HTMLElement>('.card-link') ?? null,
+  );
   const glance = JSON.stringify(wanted).length <= GLANCE_CHARACTERS;
   return (
-    <fieldset className="card-decision" aria-label={`Waits for your decision: ${tool_name}`} data-holds>
+    <fieldset
+      ref={place}
+      className="card-decision"
+      aria-label={`Waits for your decision: ${tool_name}`}
+      data-holds
+    >
       <div className="card-decision-head">
         <code className="tool-name">{tool_name}</code>
         <Countdown from={requested_at} until={expires_at} />

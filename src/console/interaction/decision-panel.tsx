@@ -1,9 +1,10 @@
 import { Check, PencilLine, X } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { Button } from '../components/button.tsx';
 import { Switch, TextArea, TextInput } from '../components/field.tsx';
 import { ProblemNotice } from '../components/notice.tsx';
 import { Countdown } from '../decisions/countdown.tsx';
+import { useKeepFocus } from '../decisions/keep-focus.ts';
 import { RawArguments } from '../decisions/raw-arguments.tsx';
 import { useDecision } from '../decisions/use-decision.ts';
 import type { Permission } from '../live/events.ts';
@@ -12,6 +13,8 @@ import { readEdited } from './edited.ts';
 
 function Request({ permission, isFirst }: { readonly permission: Permission; readonly isFirst: boolean }) {
   const { busy, problem, decide } = useDecision(permission);
+  const place = useRef<HTMLFieldSetElement>(null);
+  useKeepFocus(place, () => document.querySelector<HTMLElement>('.transcript-list'));
   const [note, setNote] = useState('');
   const [again, setAgain] = useState(false);
   const [draft, setDraft] = useState<string | null>(null);
@@ -53,7 +56,7 @@ function Request({ permission, isFirst }: { readonly permission: Permission; rea
   );
 
   return (
-    <fieldset className="decision" aria-label={`Waits for your decision: ${tool_name}`}>
+    <fieldset ref={place} className="decision" aria-label={`Waits for your decision: ${tool_name}`}>
       <div className="card-decision-head">
         <h2>
           May the agent run <code className="tool-name">{tool_name}</code>?

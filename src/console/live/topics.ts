@@ -1,5 +1,8 @@
 type Tell = () => void;
 
+/** With a hundred conversations something changes twenty times a second; nobody reads faster than this. */
+const TOGETHER_MS = 50;
+
 /** Who wants to know of which change. Many changes of one moment are told once. */
 export class Topics {
   readonly #listeners = new Map<string, Set<Tell>>();
@@ -31,6 +34,6 @@ export class Topics {
       const changed = [...this.#changed];
       this.#changed.clear();
       for (const each of changed) for (const tell of [...(this.#listeners.get(each) ?? [])]) tell();
-    }, 0);
+    }, TOGETHER_MS);
   }
 }

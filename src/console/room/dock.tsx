@@ -31,11 +31,7 @@ function DockedSeat({ seat }: { readonly seat: Seat }) {
       void (isControl ? desk.takeOver(interaction) : desk.monitor(interaction)).catch(() => {});
   };
   return (
-    <section
-      className="docked"
-      data-mode={seat.mode}
-      aria-label={isControl ? 'You have control' : 'You listen'}
-    >
+    <div className="docked" data-mode={seat.mode}>
       <p className="docked-words">
         <Icon aria-hidden />
         <strong>{isControl ? 'You have control' : 'You listen, unseen'}</strong>
@@ -58,7 +54,7 @@ function DockedSeat({ seat }: { readonly seat: Seat }) {
         </Link>
       )}
       {!isControl && <Button onPress={() => desk.leave(seat.interactionId)}>Stop listening</Button>}
-    </section>
+    </div>
   );
 }
 
@@ -67,10 +63,10 @@ export function Dock() {
   const seats = useSeats();
   if (seats.length === 0) return null;
   return (
-    <div className="dock">
+    <aside className="dock" aria-label="Rooms you are in">
       {seats.map((seat) => (
         <DockedSeat key={seat.interactionId} seat={seat} />
       ))}
-    </div>
+    </aside>
   );
 }

@@ -108,9 +108,9 @@ export class Session {
       return;
     }
     if (this.#state.kind === 'new-password') return;
-    const factorId = await this.#missingFactor();
-    if (factorId !== undefined) {
-      this.#set({ kind: 'second-factor', factorId });
+    const missing = await this.#missingFactor(session);
+    if (missing !== undefined) {
+      this.#set(missing);
       return;
     }
     const userId = session.user.id;
@@ -121,13 +121,19 @@ export class Session {
     }
   }
 
-  /** The authenticator app that this session still has to be confirmed with. */
-  async #missingFactor(): Promise<string | undefined> {
+  /** What this session still has to be confirmed with. When that can't be told, it is not let in. */
+  async #missingFactor({ user }: AuthSession): Promise<SessionState | undefined> {
+    const factors = (user.factors ?? []).filter(({ status }) => status === 'verified');
     const level = await this.#auth.mfa.getAuthenticatorAssuranceLevel();
-    if (level.error || level.data.nextLevel !== 'aal2' || level.data.currentLevel === 'aal2')
-      return undefined;
-    const factors = await this.#auth.mfa.listFactors();
-    return factors.data?.totp[0]?.id;
+    if (level.error)
+      return { kind: 'signed-out', reason: 'Your sign-in could not be checked. Please try again.' };
+    const { currentLevel, nextLevel } = level.data;
+    if (currentLevel === 'aal2' || (nextLevel !== 'aal2' && factors.length === 0)) return undefined;
+    const app = factors.find(({ factor_type }) => factor_type === 'totp');
+    if (app) return { kind: 'second-factor', factorId: app.id };
+    const reason =
+      'Your account’s second factor is none that this page can ask for: it needs an authenticator app.';
+    return { kind: 'signed-out', reason };
   }
 
   #set(state: SessionState): void {
