@@ -2478,6 +2478,8 @@ CREATE OR REPLACE FUNCTION floorwalker.purge_interaction(p_interaction_id uuid)
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
+declare
+  removed jsonb := floorwalker.empty_of(p_interaction_id);
 begin
   update interactions set purged_at = clock_timestamp(), transcript_purged_at = coalesce(transcript_purged_at, clock_timestamp()),
     generation = generation + 1, customer_id = null, phone_number = null, phone_source = null,
@@ -2487,7 +2489,9 @@ begin
     -- A person may have written whole sentences there.
     end_reason = case when end_reason ~ '^[a-z_]{1,40}$' then end_reason else 'ended_by_supervisor' end
   where id = p_interaction_id;
-  return floorwalker.empty_of(p_interaction_id);
+  -- Once more: the changes above are noted for those who watch.
+  perform floorwalker.empty_of(p_interaction_id);
+  return removed;
 end
 $function$
 ;

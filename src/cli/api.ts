@@ -4,7 +4,7 @@ import { type ApiAddresses, ApiServer } from '../api/server.ts';
 import type { Config } from '../config.ts';
 import { createServiceClient } from '../database/client.ts';
 import type { Log } from '../log.ts';
-import { Housekeeping } from '../runtime/housekeeping.ts';
+import { createHousekeeping } from '../runtime/housekeeping.ts';
 import { systemClock } from '../session/clock.ts';
 
 /** A running API: what it listens on, and how to stop it. */
@@ -21,7 +21,7 @@ export async function runApi(config: Config, log: Log): Promise<RunningApi> {
   const server = new ApiServer(config, log);
   const addresses = await server.start();
   // Those who wait need somebody who looks after them, above all when no worker is there.
-  const housekeeping = new Housekeeping({
+  const housekeeping = createHousekeeping({
     db: createServiceClient(config.supabase),
     config,
     candidate: `api-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,

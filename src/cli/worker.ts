@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import { createClaims } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
 import { HostProcesses } from '../runtime/host-processes.ts';
-import { Housekeeping } from '../runtime/housekeeping.ts';
+import { createHousekeeping } from '../runtime/housekeeping.ts';
 import { createSummon } from '../runtime/summon.ts';
 import { Worker } from '../runtime/worker.ts';
 import { systemClock } from '../session/clock.ts';
@@ -38,13 +38,13 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
     db,
     config,
     summon: createSummon(config.livekit),
-    hasPlace: (channel) => (channel === 'chat' ? chats.hasPlace : worker.hasPlace),
+    places: (channel) => (channel === 'chat' ? chats.places : worker.places),
     clock: systemClock,
     log,
   });
   // Containers of one image may share host name and process id.
   const candidate = `${worker.id}-${randomUUID().slice(0, 8)}`;
-  const housekeeping = new Housekeeping({ db, config, candidate, clock: systemClock, log });
+  const housekeeping = createHousekeeping({ db, config, candidate, clock: systemClock, log });
   stop.addEventListener('abort', () => {
     void dispatcher.stop();
     void housekeeping.stop();

@@ -53,7 +53,10 @@ const createdSchema = z.object({
   status: interactionStatusSchema,
   agent_type: channelSchema,
   business_id: z.guid(),
+  /** Place in the queue of its agent, the first being next; 0 for one that does not wait. */
   position: z.number(),
+  /** False when somebody has waited longer or the agent has no place: workers then go by the queue. */
+  first_in_turn: z.boolean(),
 });
 export type CreatedInteraction = z.output<typeof createdSchema>;
 
@@ -199,6 +202,8 @@ const resumedSchema = z.object({
   room: z.string(),
   status: interactionStatusSchema,
   agent_type: channelSchema,
+  /** Place in the queue; 0 for one that does not wait. */
+  position: z.number(),
 });
 
 /** @throws FloorwalkerError `resume_token_invalid` */

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { FloorwalkerError } from '../errors.ts';
 import type { Database } from './client.ts';
 import { channelSchema, controlSchema, interactionStatusSchema, permissionStatusSchema } from './rows.ts';
 import { callFunction } from './rpc.ts';
@@ -127,6 +126,8 @@ const claimableSchema = z.object({
   generation: z.number(),
   agent_type: channelSchema,
   claim_attempts: z.number(),
+  /** Since it began to wait for its first agent. */
+  waited_seconds: z.number(),
 });
 export type ClaimableInteraction = z.output<typeof claimableSchema>;
 
@@ -150,16 +151,20 @@ export function reapUnjoined(
   return callFunction(db, 'reap_unjoined', parameters, z.array(z.guid()));
 }
 
-const queuedSchema = z.array(z.object({ id: z.guid(), livekit_room_id: z.string() }));
+const waitingSchema = z.object({
+  interaction_id: z.guid(),
+  room: z.string(),
+  agent_type: channelSchema,
+  /** Place in the queue of its agent; the first is next. */
+  position: z.number(),
+  waited_seconds: z.number(),
+  language: z.string(),
+  voice_settings: z.unknown(),
+  business_name: z.string(),
+});
+export type WaitingInteraction = z.output<typeof waitingSchema>;
 
 /** Interactions that no worker has taken yet, the longest waiting first. */
-export async function queuedInteractions(db: Database): Promise<{ interaction_id: string; room: string }[]> {
-  const { data, error } = await db
-    .from('interactions')
-    .select('id, livekit_room_id')
-    .eq('status', 'queued')
-    .order('queued_at')
-    .limit(500);
-  if (error) throw new FloorwalkerError('database_unavailable', error.message, { cause: error });
-  return queuedSchema.parse(data).map((row) => ({ interaction_id: row.id, room: row.livekit_room_id }));
+export function waitingInteractions(db: Database): Promise<WaitingInteraction[]> {
+  return callFunction(db, 'waiting_interactions', {}, z.array(waitingSchema));
 }

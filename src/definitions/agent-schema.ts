@@ -8,6 +8,8 @@ import { z } from 'zod';
 const modelSettingsSchema = z.strictObject({
   llm_model: z.string().min(1),
   temperature: z.number().min(0).max(2).optional(),
+  // Asked when llm_model can't answer.
+  fallback_model: z.string().min(1).optional(),
 });
 
 const voiceSettingsSchema = z.strictObject({
@@ -52,8 +54,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   max_concurrent_interactions: 'write a whole number from 1 to 1000',
   greeting: 'write up to 500 characters, or leave it out for the standard greeting',
   system_prompt: 'write what the agent does and how, up to 50,000 characters',
-  model_settings: 'write llm_model, and temperature if you like',
+  model_settings: 'write llm_model, and temperature and fallback_model if you like',
   'model_settings.llm_model': 'write the name of a model, for example gpt-4.1-mini',
+  'model_settings.fallback_model': 'write the name of another model, or leave it out',
   'model_settings.temperature': 'write a number from 0 to 2',
   voice_settings: 'write stt_model, tts_model, voice and speed',
   'voice_settings.stt_model': 'write the name of a Deepgram model, for example nova-3',

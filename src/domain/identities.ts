@@ -6,6 +6,8 @@ export const TOPIC_ACK = 'floorwalker.ack';
 /** What was said so far, as one JSON text, to a customer who comes back (a reloaded page). */
 export const TOPIC_HISTORY = 'floorwalker.history';
 export const TOPIC_DOORBELL = 'floorwalker.doorbell';
+/** From the server to a customer who waits for an agent: `{"position": n}`. */
+export const TOPIC_QUEUE = 'floorwalker.queue';
 /** Attribute of a text stream that carries the sender's own id of a message, for acknowledgement. */
 export const ATTRIBUTE_MESSAGE_ID = 'message_id';
 
@@ -36,6 +38,11 @@ export function parseAgentIdentity(identity: string): AgentIdentity | undefined 
   const match = AGENT_IDENTITY.exec(identity);
   if (!match?.[1] || !match[2]) return undefined;
   return { interactionId: match[1], generation: Number(match[2]) };
+}
+
+/** Who speaks to a caller as long as no agent is there. */
+export function announcerIdentity(interactionId: string): string {
+  return `announcer-${interactionId}`;
 }
 
 const SUPERVISOR_PREFIX = 'supervisor-';

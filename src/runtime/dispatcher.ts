@@ -9,8 +9,8 @@ export interface DispatcherDeps {
   readonly db: Database;
   readonly config: Config;
   readonly summon: Summon;
-  /** Whether this worker could take one more; a dispatch that nobody can take only wastes LiveKit's one attempt. */
-  hasPlace(channel: 'voice' | 'chat'): boolean;
+  /** How many more this worker could take; a dispatch that nobody can take only wastes LiveKit's one attempt. */
+  places(channel: 'voice' | 'chat'): number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -22,6 +22,7 @@ const ROUND_MS = 500;
  * worker that was stopped or cut off, and waits long for its answer; the next one may go elsewhere.
  */
 const PATIENCE_MS = 1_500;
+const MOST_TRIES = 3;
 
 /**
  * LiveKit tries a dispatch once and forgets it: with no worker free, or when a worker dies, nobody comes.
@@ -30,8 +31,8 @@ const PATIENCE_MS = 1_500;
  */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
-  /** When an interaction's generation was last dispatched or first seen; the key changes with each claim. */
-  readonly #triedAt = new Map<string, number>();
+  /** When an interaction's generation was last dispatched, and how often; the key changes with each claim. */
+  readonly #tried = new Map<string, { at: number; times: number }>();
   #cancel: (() => void) | undefined;
   #unanswered = false;
   #holdersRenewUntil = 0;
@@ -89,9 +90,14 @@ export class Dispatcher {
       const waiting = await claimableInteractions(db);
       this.#forget(waiting);
       this.#noteAnswer();
+      const left = { voice: this.#deps.places('voice'), chat: this.#deps.places('chat') };
       for (const interaction of waiting) {
-        if (this.#mayBeRenewed(interaction)) continue;
-        if (this.#deps.hasPlace(interaction.agent_type)) await this.#dispatch(interaction);
+        const channel = interaction.agent_type;
+        if (this.#mayBeRenewed(interaction) || left[channel] <= 0) continue;
+        // The longest waiting come first, and no more are called than have a place; but one that could not be had
+        // several times does not keep the others from their turn.
+        if (this.#triesOf(interaction) < MOST_TRIES) left[channel] -= 1;
+        await this.#dispatch(interaction);
       }
     } catch (err) {
       this.#unanswered = true;
@@ -113,14 +119,11 @@ export class Dispatcher {
   async #dispatch(interaction: ClaimableInteraction): Promise<void> {
     const { clock, log } = this.#deps;
     const key = dispatchKey(interaction);
-    const triedAt = this.#triedAt.get(key);
-    if (triedAt === undefined && interaction.generation === 0) {
-      // The API has just dispatched it; its job may be on the way.
-      this.#triedAt.set(key, clock.now());
-      return;
-    }
-    if (triedAt !== undefined && clock.now() - triedAt < PATIENCE_MS) return;
-    this.#triedAt.set(key, clock.now());
+    const tried = this.#tried.get(key);
+    // The API has just dispatched it; its job may be on the way.
+    if (interaction.generation === 0 && interaction.waited_seconds * 1000 < PATIENCE_MS) return;
+    if (tried !== undefined && clock.now() - tried.at < PATIENCE_MS) return;
+    this.#tried.set(key, { at: clock.now(), times: (tried?.times ?? 0) + 1 });
     const { interaction_id, room } = interaction;
     try {
       await this.#deps.summon({ channel: interaction.agent_type, interactionId: interaction_id, room });
@@ -135,7 +138,11 @@ export class Dispatcher {
 
   #forget(waiting: readonly ClaimableInteraction[]): void {
     const keys = new Set(waiting.map(dispatchKey));
-    for (const key of this.#triedAt.keys()) if (!keys.has(key)) this.#triedAt.delete(key);
+    for (const key of this.#tried.keys()) if (!keys.has(key)) this.#tried.delete(key);
+  }
+
+  #triesOf(interaction: ClaimableInteraction): number {
+    return this.#tried.get(dispatchKey(interaction))?.times ?? 0;
   }
 }
 

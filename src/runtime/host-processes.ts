@@ -53,10 +53,11 @@ export class HostProcesses {
     return this.#sum((process) => process.active);
   }
 
-  get hasPlace(): boolean {
+  /** How many more chats could begin now. */
+  get places(): number {
     const { chatsPerProcess } = this.#deps.config.worker;
-    return [...this.#processes].some(
-      (process) => process.ready && !process.leaving && process.active < chatsPerProcess,
+    return this.#sum((process) =>
+      process.ready && !process.leaving ? Math.max(0, chatsPerProcess - process.active) : 0,
     );
   }
 

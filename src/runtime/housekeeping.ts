@@ -1,39 +1,49 @@
-import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import { trimChanges } from '../database/changes.ts';
 import type { Database } from '../database/client.ts';
 import { elect, resign, type Seat } from '../database/elections.ts';
-import { queuedInteractions, reapUnjoined } from '../database/leases.ts';
+import { reapUnjoined } from '../database/leases.ts';
 import { escalateRequests, expirePermissions } from '../database/permissions.ts';
 import { applyRetention } from '../database/retention.ts';
-import { customerIdentity } from '../domain/identities.ts';
+import { loadPromptLibrary, PROMPTS_DIRECTORY } from '../definitions/prompts.ts';
 import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
+import { QueueNotices } from './queue-notices.ts';
+
+/** The housekeeping of a process, with the queue's notices. */
+export function createHousekeeping({
+  config,
+  ...deps
+}: Omit<HousekeepingDeps, 'config' | 'queue'> & { readonly config: Config }): Housekeeping {
+  const prompts = loadPromptLibrary(PROMPTS_DIRECTORY);
+  return new Housekeeping({ ...deps, config, queue: new QueueNotices({ ...deps, config, prompts }) });
+}
 
 export interface HousekeepingDeps {
   readonly db: Database;
-  readonly config: Pick<Config, 'figures' | 'livekit'>;
+  readonly config: Pick<Config, 'figures'>;
+  readonly queue: Pick<QueueNotices, 'look' | 'close'>;
   /** Names this process in the election; unlike any other. */
   readonly candidate: string;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-const ROUND_MS = 5_000;
-/** Three rounds: a process that died is replaced by then, and one that was only slow is not. */
+const ROUND_MS = 3_000;
+/** Five rounds: a process that died is replaced by then, and one that was only slow is not. */
 const LEASE_SECONDS = 15;
 const RETENTION_BATCH = 200;
 
 /**
  * What one process does for all of them, elected in the database: permissions time out without a session that
- * watches them, rooms that nobody came to are given up, and what a business no longer keeps is removed. Every
- * worker stands for election in each round; whoever was elected renews. Retention carries the term of its
- * election, so that a process that was only stopped and wakes up beside its successor is refused.
+ * watches them, those who wait are told their place, rooms that nobody came to are given up, and what a business no
+ * longer keeps is removed. Every worker and API stands for election in each round; whoever was elected renews.
+ * Retention carries the term of its election, so that a process that was only stopped and wakes up beside its
+ * successor is refused.
  */
 export class Housekeeping {
   readonly #deps: HousekeepingDeps;
-  readonly #rooms: RoomServiceClient;
   #cancel: (() => void) | undefined;
   #stopped = true;
   #term: number | undefined;
@@ -42,8 +52,6 @@ export class Housekeeping {
 
   constructor(deps: HousekeepingDeps) {
     this.#deps = deps;
-    const { url, apiKey, apiSecret } = deps.config.livekit;
-    this.#rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
   }
 
   start(): void {
@@ -57,6 +65,7 @@ export class Housekeeping {
     this.#stopped = true;
     this.#cancel?.();
     await this.#working;
+    await this.#deps.queue.close();
     if (this.#term === undefined) return;
     const term = this.#term;
     this.#term = undefined;
@@ -78,7 +87,7 @@ export class Housekeeping {
     try {
       const seat = await elect(db, { role: 'housekeeping', candidate, leaseSeconds: LEASE_SECONDS });
       this.#note(seat);
-      if (!seat.elected) return;
+      if (!seat.elected) return await this.#deps.queue.close();
       await this.#watchDeadlines();
       await this.#reap();
       await trimChanges(this.#deps.db);
@@ -107,28 +116,12 @@ export class Housekeeping {
   }
 
   async #reap(): Promise<void> {
-    const { db, config, log } = this.#deps;
-    const present = await this.#customersWaiting();
+    const { db, config, queue, log } = this.#deps;
+    // Those that wait for a place of their agent must not be given up for that.
+    const present = await queue.look();
     const reaped = await reapUnjoined(db, { afterSeconds: config.figures.joinTimeoutMs / 1000, present });
     if (reaped.length > 0)
       log.info({ interactions: reaped.length }, 'interactions that nobody joined were given up');
-  }
-
-  async #customersWaiting(): Promise<string[]> {
-    // Those that wait for a place of their agent are not claimable, and must not be given up for that.
-    const waiting = await queuedInteractions(this.#deps.db);
-    const present: string[] = [];
-    for (const { interaction_id, room } of waiting) {
-      try {
-        const participants = await this.#rooms.listParticipants(room);
-        if (participants.some(({ identity }) => identity === customerIdentity(interaction_id))) {
-          present.push(interaction_id);
-        }
-      } catch {
-        // A room that does not exist (any more) has nobody in it.
-      }
-    }
-    return present;
   }
 
   /** A batch a round while there is a backlog, so that it never holds up anything else; then a pause. */

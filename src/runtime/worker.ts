@@ -93,8 +93,10 @@ export class Worker {
     return new Set([...running, ...this.#admitted]).size;
   }
 
-  get hasPlace(): boolean {
-    return this.#draining === undefined && this.#active < this.#deps.config.worker.maxInteractions;
+  /** How many more calls could begin now. */
+  get places(): number {
+    if (this.#draining !== undefined) return 0;
+    return Math.max(0, this.#deps.config.worker.maxInteractions - this.#active);
   }
 
   /** Runs until `stop`. Rejects when LiveKit can't be reached for good. */
@@ -137,7 +139,7 @@ export class Worker {
 
   async #onRequest(request: JobRequest): Promise<void> {
     const log = this.#deps.log.child({ job: request.id });
-    if (!this.hasPlace) {
+    if (this.places === 0) {
       log.info({ interactions: this.#active }, 'job refused: the worker is full');
       await request.reject();
       return;

@@ -114,7 +114,9 @@ export class InteractionSession {
       onReached: (afterMs) => this.#outage.reached(afterMs),
     });
     try {
-      const media = await createMedia(claim, this.#room, this.#services);
+      const media = await createMedia(claim, this.#room, this.#services, () =>
+        this.#recorder.step('speech_failed'),
+      );
       this.#media = media;
       const parts = assembleParts(
         {

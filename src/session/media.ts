@@ -2,8 +2,9 @@ import type { llm, stt } from '@livekit/agents';
 import { voice } from '@livekit/agents';
 import type { Room } from '@livekit/rtc-node';
 import type { Claim } from './claim.ts';
-import { createLlm, createSpeech, readSettings, TURN_TIMING } from './models.ts';
+import { createLlm, createSpeech, TURN_TIMING } from './models.ts';
 import type { SessionServices } from './services.ts';
+import { readSettings } from './settings.ts';
 
 /**
  * RoomIO has to be started before the session, or the session never hears the room; and it asks the session for
@@ -31,6 +32,8 @@ export interface Media {
   readonly model: llm.LLM;
   /** On a call; more than one stream of it may be open. */
   readonly stt: stt.STT | undefined;
+  /** Asked when `model` can't answer. */
+  readonly fallbackModel: llm.LLM | undefined;
 }
 
 /** The framework closes a session after three failed requests; a conversation goes on with an apology instead. */
@@ -41,16 +44,33 @@ const NEVER = Number.MAX_SAFE_INTEGER;
  *
  * `AgentSession.start` must never get the room: it would open a control channel through which the customer
  * can read the prompt and put words in. RoomIO is linked by hand, to the customer and nobody else.
+ *
+ * @param onUnspoken a sentence could not be spoken; the caller heard something else in its place.
  */
-export async function createMedia(claim: Claim, room: Room, services: SessionServices): Promise<Media> {
+export async function createMedia(
+  claim: Claim,
+  room: Room,
+  services: SessionServices,
+  onUnspoken: () => void,
+): Promise<Media> {
   const { config, log } = services;
   const settings = readSettings(claim.agent, (column, problem) =>
     log.warn({ column, problem }, 'a setting of the agent can not be read; its default is used'),
   );
   const model = createLlm(config.llm, settings.model);
+  const { fallback_model: fallbackName } = settings.model;
+  const fallbackModel = fallbackName ? createLlm(config.llm, settings.model, fallbackName) : undefined;
+  // The session traces what its own model uses; the other one is asked past it.
+  fallbackModel?.on('metrics_collected', (metrics) => model.emit('metrics_collected', metrics));
   const voiceCall = claim.channel === 'voice';
+  const apology = services.prompts.forLanguage(claim.agent.language).book.render('voice_trouble', {});
   const speech = voiceCall
-    ? createSpeech(config.speech, settings.voice, claim.agent.language, log)
+    ? createSpeech(config.speech, settings.voice, claim.agent.language, {
+        apology,
+        onUnspoken,
+        clock: services.clock,
+        log,
+      })
     : undefined;
   const session = new LinkedSession({
     llm: model,
@@ -61,7 +81,7 @@ export async function createMedia(claim: Claim, room: Room, services: SessionSer
     // Tool steps are counted by the session itself; to the framework each of them is an utterance of its own.
     maxToolSteps: 1,
     connOptions: {
-      llmConnOptions: { maxRetry: 1, retryIntervalMs: 500, timeoutMs: config.figures.modelTimeoutMs },
+      llmConnOptions: { maxRetry: 0, timeoutMs: config.figures.modelTimeoutMs },
       maxUnrecoverableErrors: NEVER,
     },
     turnHandling: {
@@ -78,5 +98,5 @@ export async function createMedia(claim: Claim, room: Room, services: SessionSer
     inputOptions: { textEnabled: false, audioEnabled: voiceCall, closeOnDisconnect: false },
     outputOptions: { audioEnabled: voiceCall, transcriptionEnabled: true, syncTranscription: voiceCall },
   });
-  return { session, roomIo, model, stt: speech?.stt };
+  return { session, roomIo, model, fallbackModel, stt: speech?.stt };
 }

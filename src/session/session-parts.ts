@@ -1,6 +1,7 @@
 import type { Room } from '@livekit/rtc-node';
 import type { PromptBook } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
+import { CallbackOffer } from './callback-offer.ts';
 import { ChatInput } from './chat-input.ts';
 import type { Claim } from './claim.ts';
 import { Control } from './control.ts';
@@ -8,6 +9,7 @@ import type { Conversation } from './conversation.ts';
 import { CustomerProfile } from './customer-profile.ts';
 import { Dialogue } from './dialogue.ts';
 import type { Media } from './media.ts';
+import { ModelLadder } from './model-ladder.ts';
 import { TURN_TIMING } from './models.ts';
 import { Presence } from './presence.ts';
 import { type Recorder, traceError } from './recorder.ts';
@@ -176,6 +178,18 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     log,
   });
   const whispers = new Whispers({ claim, conversation, prompts, replies, interactions, log });
+  const callback = new CallbackOffer({
+    prompts,
+    channel: claim.channel,
+    conversation,
+    recorder,
+    phoneNumber: () => profile.phoneNumber,
+    async requestCallback(phoneNumber) {
+      const reason = 'The assistant had technical trouble and could not answer.';
+      await services.interactions.requestCallback(claim, { reason, phoneNumber });
+    },
+    log,
+  });
   const agent = new SpeakingAgent({
     buildRequest: async (speculative) => {
       const request = await requests.build(speculative);
@@ -196,11 +210,13 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
       replies.given();
       return dialogue.replied(text);
     },
-    onModelFailure: ({ attempt, error, final }) => {
-      log.warn({ err: error, attempt, final }, 'the model did not answer');
-      recorder.step('model_failure', { output: { attempt, final }, error: traceError(error) });
+    onModelFailure: ({ attempt, model, error, final }) => {
+      log.warn({ err: error, attempt, model, final }, 'the model did not answer');
+      recorder.step('model_failure', { model, output: { attempt, final }, error: traceError(error) });
     },
-    apology: () => prompts.render('unavailable_apology', {}, { channel: claim.channel }),
+    models: new ModelLadder({ primary: core.media.model, fallback: core.media.fallbackModel, clock }),
+    onAnswered: () => callback.answered(),
+    apology: () => callback.instead(),
     tokenTimeoutMs: config.figures.modelTimeoutMs,
     clock,
     log,

@@ -4,7 +4,8 @@ import { llm, type stt, voice } from '@livekit/agents';
 import type { AudioFrame } from '@livekit/rtc-node';
 import { maskCardNumbers } from '../domain/card-numbers.ts';
 import type { Log } from '../log.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, delay } from './clock.ts';
+import { type LadderStep, ModelHangs, type ModelLadder } from './model-ladder.ts';
 
 /** A tool as the model sees it; running it is the ledger's business. */
 export interface OfferedTool {
@@ -39,9 +40,12 @@ export interface SpeakingAgentDeps {
   onReplyComplete(text: string): Promise<void>;
   /** The agent begins to say something; the returned function hears each part of it. */
   onUtterance(): (part: string) => void;
-  onModelFailure(failure: { attempt: number; error: unknown; final: boolean }): void;
-  /** Said in the place of a reply that the model could not give. */
-  apology(): string;
+  onModelFailure(failure: { attempt: number; model: string; error: unknown; final: boolean }): void;
+  /** Which model is asked, and which next when that one can't answer. */
+  readonly models: ModelLadder;
+  onAnswered(): void;
+  /** What is said in the place of a reply that no model could give. */
+  apology(): Promise<string>;
   /** Longest wait for the first and for each further part of an answer. */
   readonly tokenTimeoutMs: number;
   readonly clock: Clock;
@@ -50,7 +54,6 @@ export interface SpeakingAgentDeps {
 
 /** Every call arrives here whatever its name, so that an unknown tool or broken arguments get their row too. */
 const CALL_TOOL = 'floorwalker_call';
-const ATTEMPTS = 2;
 
 /**
  * The framework's agent, reduced to hearing and speaking: what the model is asked and what its tool calls
@@ -109,31 +112,38 @@ export class SpeakingAgent extends voice.Agent {
   }
 
   async *#reply(speculative: llm.ChatMessage | undefined): AsyncGenerator<llm.ChatChunk | string> {
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const climb = this.#deps.models.begin();
+    let step: LadderStep | undefined = climb.first();
+    for (let attempt = 1; step !== undefined; attempt += 1) {
+      const { model, pauseMs } = step;
+      if (pauseMs > 0) await delay(this.#deps.clock, pauseMs);
       const progress = { began: false, text: '' };
       try {
-        for await (const chunk of this.#ask(speculative)) {
+        for await (const chunk of this.#ask(model, speculative)) {
           // Usage alone is no answer.
           if (typeof chunk === 'string' || chunk.delta) progress.began = true;
           progress.text += typeof chunk === 'string' ? chunk : (chunk.delta?.content ?? '');
           yield chunk;
         }
+        if (!progress.began) throw new Error('The model answered with neither words nor a tool call.');
+        climb.answered();
+        this.#deps.onAnswered();
         if (progress.text !== '') await this.#deps.onReplyComplete(progress.text);
-        if (progress.began) return;
-        throw new Error('The model answered with neither words nor a tool call.');
+        return;
       } catch (error) {
         // What was said can't be taken back: a reply that broke off in the middle is not asked for again.
-        const final = progress.began || attempt === ATTEMPTS;
-        this.#deps.onModelFailure({ attempt, error, final });
-        if (progress.began) return;
-        if (final) yield this.#deps.apology();
+        step = progress.began ? undefined : climb.after(error);
+        const final = step === undefined;
+        this.#deps.onModelFailure({ attempt, model: model.model, error, final });
+        if (final && !progress.began) yield await this.#deps.apology();
       }
     }
   }
 
-  async *#ask(speculative: llm.ChatMessage | undefined): AsyncGenerator<llm.ChatChunk | string> {
-    const model = this.session.llm;
-    if (!(model instanceof llm.LLM)) throw new Error('The session has no chat model.');
+  async *#ask(
+    model: llm.LLM,
+    speculative: llm.ChatMessage | undefined,
+  ): AsyncGenerator<llm.ChatChunk | string> {
     const request = await this.#deps.buildRequest(speculative);
     const offered = new llm.ToolContext(request.tools.map(describe));
     const stream = model.chat({
@@ -142,7 +152,6 @@ export class SpeakingAgent extends voice.Agent {
       connOptions: this.session.connOptions.llmConnOptions,
     });
     // A model that hangs would leave the customer in silence for as long as the provider keeps the line open.
-    const hang = new Error('The model stopped answering.');
     let hung = false;
     let stopWaiting = (): void => {};
     const waitForMore = (): void => {
@@ -160,7 +169,7 @@ export class SpeakingAgent extends voice.Agent {
         waitForMore();
         yield kept;
       }
-      if (hung) throw hang;
+      if (hung) throw new ModelHangs();
     } finally {
       stopWaiting();
       stream.close();

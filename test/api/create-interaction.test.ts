@@ -52,7 +52,10 @@ describe('a customer who begins a chat', () => {
     // LiveKit itself lists one without a name for every room.
     const named = (await dispatches.listDispatch(body.room)).filter(({ agentName }) => agentName !== '');
     expect(named.map(({ agentName }) => agentName)).toEqual(['floorwalker']);
-    expect(JSON.parse(named[0]?.metadata ?? '')).toEqual({ interaction_id: body.interaction_id });
+    expect(JSON.parse(named[0]?.metadata ?? '')).toEqual({
+      interaction_id: body.interaction_id,
+      channel: 'chat',
+    });
   });
 
   it('gets a resume token of which only the hash is stored', async () => {

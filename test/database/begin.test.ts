@@ -20,6 +20,7 @@ describe('creating an interaction', () => {
       agent_type: 'chat',
       business_id: floor.business.id,
       position: expect.any(Number),
+      first_in_turn: true,
     });
   });
 

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { updateArchive } from '../../src/database/archives.ts';
+import { completeCallback, requestCallback } from '../../src/database/callbacks.ts';
 import { deleteCustomer, deleteCustomerAsOperator } from '../../src/database/deletions.ts';
 import { completeInteraction, rateInteraction, requestEnd } from '../../src/database/interactions.ts';
 import { appendRecords, recordMetrics } from '../../src/database/records.ts';
@@ -40,6 +41,15 @@ async function talkative(phone: string, words: string) {
       feed_text: words,
     },
   ]);
+  const whispered = await supervisor.client.rpc('whisper', { p_interaction_id: mine.id, p_text: words });
+  expect(whispered.error).toBeNull();
+  const { id: callbackId } = await requestCallback(db.service, {
+    ...mine.key,
+    reason: words,
+    phoneNumber: phone,
+    preferredTime: words,
+  });
+  await completeCallback(supervisor.client, { callbackId, note: words });
   await requestEnd(supervisor.client, { interactionId: mine.id, reason: words });
   await supervisor.client.rpc('set_disposition', {
     p_interaction_id: mine.id,
@@ -98,6 +108,8 @@ describe('deleting a customer', () => {
       interaction_archives: 1,
       tool_calls: 1,
       tool_permissions: 1,
+      whispers: 1,
+      callback_requests: 1,
     });
     expect(receipt).toMatchObject({ deleted_by: floor.admin.id, deleted_by_name: floor.admin.name });
     const proof = createHash('sha256').update(`${receipt.subject_nonce}:${phone}`).digest('hex');
@@ -108,6 +120,7 @@ describe('deleting a customer', () => {
       select action, actor_id, details from audit_events
       where subject_id = ${conversation.id} or subject_id = ${receipt.id} order by id`;
     expect(audit.map(({ action }) => action)).toEqual([
+      'interaction.whisper',
       'interaction.end_requested',
       'interaction.disposition',
       'customer.deleted',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
-import { Housekeeping } from '../../src/runtime/housekeeping.ts';
+import { createHousekeeping } from '../../src/runtime/housekeeping.ts';
 import { gatedCall, pastInteraction, startInteraction } from '../database/floor.ts';
 import { ManualClock } from '../support/clock.ts';
 import { setupDatabase, type TestDatabase } from '../support/database.ts';
@@ -26,7 +26,7 @@ function candidate(name: string) {
     OPENAI_API_KEY: 'unused',
   });
   const log = createLog({ level: 'silent' });
-  const housekeeping = new Housekeeping({ db: db.service, config, candidate: name, clock, log });
+  const housekeeping = createHousekeeping({ db: db.service, config, candidate: name, clock, log });
   housekeeping.start();
   /** A round comes every 5 s, give or take a quarter; it is over when the next one is set. */
   const round = async () => {

@@ -27,12 +27,15 @@ function setup() {
     log: createLog({ level: 'silent' }),
   });
   const heard: string[] = [];
+  const away: number[] = [];
   const keep = (key: LeaseKey) =>
     keeper.keep(key, {
       onPolled: () => heard.push(`news ${key.interactionId}`),
       onLost: () => heard.push(`lost ${key.interactionId}`),
+      onUnreachable: (forMs) => away.push(forMs),
+      onReached: (afterMs) => heard.push(`back after ${afterMs}`),
     });
-  return { clock, database, polls, beats, keeper, heard, keep };
+  return { clock, database, polls, beats, keeper, heard, away, keep };
 }
 
 it('asks once for all sessions of the process, at the interval of each question', async () => {
@@ -101,6 +104,42 @@ it('while the database is away nobody else can claim, so the session goes on', a
   await clock.advance(500);
   expect(keeper.holds('one')).toBe(false);
   expect(heard.at(-1)).toBe('lost one');
+});
+
+it('when the database is back the lease is renewed at once, and it held all the time', async () => {
+  const { clock, database, beats, keeper, heard, away, keep } = setup();
+  keep(ONE);
+  await clock.advance(4_000);
+  database.away = true;
+  await clock.advance(30_000);
+  expect(away.at(-1)).toBeGreaterThan(29_000);
+  const before = beats.length;
+  database.away = false;
+  database.hold = undefined;
+  // The next poll comes within half a second; the heartbeat does not wait for its own time.
+  await clock.advance(500);
+  expect(beats.length).toBeGreaterThan(before);
+  expect(heard.filter((news) => news.startsWith('back after'))).toHaveLength(1);
+  expect(keeper.holds('one')).toBe(true);
+  await clock.advance(7_000);
+  expect(keeper.holds('one')).toBe(true);
+  expect(heard.filter((news) => news.startsWith('back after'))).toHaveLength(1);
+});
+
+it('a process that was stopped while it asked does not take the late failure for an outage', async () => {
+  const { clock, database, keeper, keep } = setup();
+  keep(ONE);
+  await clock.advance(4_000);
+  const gate = Promise.withResolvers<void>();
+  database.hold = gate.promise;
+  await clock.advance(500);
+  clock.leap(20_000);
+  database.away = true;
+  gate.resolve();
+  await settled();
+  expect(keeper.holds('one')).toBe(false);
+  await clock.advance(60_000);
+  expect(keeper.holds('one')).toBe(false);
 });
 
 it('asks nothing any more when the last session let go, and begins again with the next', async () => {

@@ -5,7 +5,9 @@ import { initializeLogger } from '@livekit/agents';
 import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createLog } from '../../src/log.ts';
-import { createSpeech, readSettings } from '../../src/session/models.ts';
+import { systemClock } from '../../src/session/clock.ts';
+import { createSpeech } from '../../src/session/models.ts';
+import { readSettings } from '../../src/session/settings.ts';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -31,13 +33,17 @@ it('a column that can not be read is reported and falls back; the other one coun
   expect(problems[0]).toMatch(/^model_settings: [\s\S]*temperature/);
 });
 
+const APOLOGY = 'Desculpe.';
+
 /** Notes what it is asked for; gives a little silence for speech and takes no recognition connection. */
 async function setupServices() {
   const speech = Promise.withResolvers<Record<string, unknown>>();
   const listen = Promise.withResolvers<URL>();
+  const apology = Promise.withResolvers<void>();
   const server = createServer(async (request, response) => {
-    speech.resolve(z.record(z.string(), z.unknown()).parse(JSON.parse(await text(request))));
-    response.end(Buffer.alloc(4_800));
+    const asked = z.record(z.string(), z.unknown()).parse(JSON.parse(await text(request)));
+    speech.resolve(asked);
+    response.end(Buffer.alloc(4_800), () => asked.input === APOLOGY && apology.resolve());
   });
   server.on('upgrade', (request, socket) => {
     listen.resolve(new URL(request.url ?? '/', 'ws://local'));
@@ -49,7 +55,12 @@ async function setupServices() {
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, speech: speech.promise, listen: listen.promise };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    speech: speech.promise,
+    listen: listen.promise,
+    apology: apology.promise,
+  };
 }
 
 it('the agent’s voice, models, speed and language are what the speech services are asked for', async () => {
@@ -63,7 +74,7 @@ it('the agent’s voice, models, speed and language are what the speech services
     },
     { stt_model: 'nova-2', tts_model: 'tts-1-hd', voice: 'onyx', speed: 1.25 },
     'pt',
-    createLog({ level: 'silent' }),
+    { apology: APOLOGY, clock: systemClock, log: createLog({ level: 'silent' }) },
   );
   const spoken = tts.synthesize('Bom dia.');
   const heard = stt.stream();
@@ -77,6 +88,8 @@ it('the agent’s voice, models, speed and language are what the speech services
     speed: 1.25,
     input: 'Bom dia.',
   });
+  // Made ahead of time, while the service works.
+  await services.apology;
   const { searchParams } = await services.listen;
   expect(searchParams.get('model')).toBe('nova-2');
   expect(searchParams.get('language')).toBe('pt');

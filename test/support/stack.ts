@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly figures?: Partial<Figures>;
   readonly env?: Record<string, string>;
   readonly maxInteractions?: number;
+  /** A LiveKit server of the test's own, which it may stop; default is the run's. */
+  readonly livekit?: TestLiveKit;
   /** Puts something between the database and those who use it; gives the address to use instead. */
   readonly through?: (supabaseUrl: string) => Promise<string>;
   /** No worker is started; `env` is what one needs. */
@@ -30,6 +32,7 @@ const createdSchema = z.object({
   url: z.string(),
   token: z.string(),
   resume_token: z.string(),
+  position: z.number(),
 });
 export type Created = z.output<typeof createdSchema>;
 
@@ -67,7 +70,7 @@ export interface Stack {
 
 export async function setupStack(options: StackOptions): Promise<Stack> {
   const database = await setupDatabase();
-  const livekit = setupLiveKit();
+  const livekit = options.livekit ?? setupLiveKit();
   const business = await database.createBusiness({
     name: 'Harbour Goods',
     tagVocabulary: { topics: ['orders', 'billing'], issues: ['refund_request', 'late_delivery'] },

@@ -24,6 +24,7 @@ export const CUSTOMER_PATHS = [
   '/v1/interactions',
   '/v1/interactions/:id/rejoin',
   '/v1/interactions/:id/rating',
+  '/v1/interactions/:id/status',
 ] as const;
 
 const security = [{ publishableKey: [] }];
@@ -39,9 +40,15 @@ const joinSchema = z.object({
   url: z.string().openapi({ description: 'The LiveKit server to connect to.' }),
   token: z.string().openapi({ description: 'Joins that one room, within ten minutes.' }),
 });
-const createdSchema = joinSchema.extend({ resume_token: resumeTokenSchema }).openapi('CreatedInteraction');
+const positionSchema = z.int().nonnegative().openapi({
+  description:
+    'Place in the queue of the agent: 1 is next, 0 does not wait any more. While it waits, a data message on the topic `floorwalker.queue` tells each change: `{"position": n}`.',
+});
+const createdSchema = joinSchema
+  .extend({ resume_token: resumeTokenSchema, status: interactionStatusSchema, position: positionSchema })
+  .openapi('CreatedInteraction');
 const rejoinedSchema = joinSchema
-  .extend({ status: interactionStatusSchema, channel: channelSchema })
+  .extend({ status: interactionStatusSchema, channel: channelSchema, position: positionSchema })
   .openapi('RejoinedInteraction');
 
 const json = <T extends z.ZodType>(schema: T) => ({ 'application/json': { schema } });
@@ -88,6 +95,32 @@ const rejoin = createRoute({
   responses: {
     200: { description: 'A new token for the same place in the room', content: json(rejoinedSchema) },
     ...problems(400, 401, 403, 404, 409, 413, 415, 429, 503),
+  },
+});
+
+const status = createRoute({
+  method: 'post',
+  path: '/v1/interactions/{id}/status',
+  tags: ['Customers'],
+  summary: 'Whether it still waits, and at which place',
+  security,
+  request: {
+    params,
+    body: {
+      required: true,
+      content: json(z.strictObject({ resume_token: resumeTokenSchema }).openapi('AskStatus')),
+    },
+  },
+  responses: {
+    200: {
+      description: 'Where it stands',
+      content: json(
+        z
+          .object({ interaction_id: idSchema, status: interactionStatusSchema, position: positionSchema })
+          .openapi('InteractionStatus'),
+      ),
+    },
+    ...problems(400, 401, 403, 413, 415, 503),
   },
 });
 
@@ -209,12 +242,12 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
         per_business_minutes_per_day: limits.perBusinessMinutesPerDay,
       },
     });
-    const { interaction_id, room } = created;
+    const { interaction_id, room, position } = created;
     const log = context.get('log').child({ interactionId: interaction_id });
     let token: string;
     try {
       await rooms.open(room, channel);
-      await rooms.dispatchAgent(room, interaction_id, channel);
+      if (created.first_in_turn) await rooms.dispatchAgent(room, interaction_id, channel);
       token = await rooms.customerToken(room, interaction_id, channel);
     } catch (error) {
       await abandon(parts, interaction_id, room, log);
@@ -222,13 +255,14 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
     }
     parts.metrics.created.inc({ channel });
     log.info({ agentId: agent_id, channel }, 'interaction created');
-    return context.json({ interaction_id, room, url: rooms.url, token, resume_token: resumeToken }, 201);
+    const join = { interaction_id, room, url: rooms.url, token, resume_token: resumeToken };
+    return context.json({ ...join, status: created.status, position }, 201);
   });
 
   api.openapi(rejoin, async (context) => {
     const { id } = context.req.valid('param');
     const { resume_token } = context.req.valid('json');
-    const { room, status, agent_type } = await resumeInteraction(db, {
+    const { room, status, agent_type, position } = await resumeInteraction(db, {
       interactionId: id,
       resumeTokenHash: hashResumeToken(resume_token),
     });
@@ -239,9 +273,18 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
     await rooms.open(room, agent_type);
     const token = await rooms.customerToken(room, id, agent_type);
     return context.json(
-      { interaction_id: id, room, url: rooms.url, token, status, channel: agent_type },
+      { interaction_id: id, room, url: rooms.url, token, status, channel: agent_type, position },
       200,
     );
+  });
+
+  api.openapi(status, async (context) => {
+    const { id } = context.req.valid('param');
+    const found = await resumeInteraction(db, {
+      interactionId: id,
+      resumeTokenHash: hashResumeToken(context.req.valid('json').resume_token),
+    });
+    return context.json({ interaction_id: id, status: found.status, position: found.position }, 200);
   });
 
   api.openapi(rate, async (context) => {

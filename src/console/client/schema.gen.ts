@@ -3118,6 +3118,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whether it still waits, and at which place */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AskStatus"];
+                };
+            };
+            responses: {
+                /** @description Where it stands */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InteractionStatus"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/steps": {
         parameters: {
             query?: never;
@@ -5008,6 +5113,10 @@ export interface components {
             data: components["schemas"]["FoundArchive"][];
             next_cursor: string | null;
         };
+        AskStatus: {
+            /** @description Proof that the interaction is this customer’s; keep it as a secret. */
+            resume_token: string;
+        };
         AssignAgent: {
             /**
              * Format: uuid
@@ -5151,9 +5260,13 @@ export interface components {
              * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
              */
             interaction_id: string;
+            /** @description Place in the queue of the agent: 1 is next, 0 does not wait any more. While it waits, a data message on the topic `floorwalker.queue` tells each change: `{"position": n}`. */
+            position: number;
             /** @description Proof that the interaction is this customer’s; keep it as a secret. */
             resume_token: string;
             room: string;
+            /** @enum {string} */
+            status: "queued" | "active" | "completed" | "failed";
             /** @description Joins that one room, within ten minutes. */
             token: string;
             /** @description The LiveKit server to connect to. */
@@ -5458,6 +5571,17 @@ export interface components {
         InteractionPage: {
             data: components["schemas"]["Interaction"][];
             next_cursor: string | null;
+        };
+        InteractionStatus: {
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            interaction_id: string;
+            /** @description Place in the queue of the agent: 1 is next, 0 does not wait any more. While it waits, a data message on the topic `floorwalker.queue` tells each change: `{"position": n}`. */
+            position: number;
+            /** @enum {string} */
+            status: "queued" | "active" | "completed" | "failed";
         };
         Leaderboard: {
             data: components["schemas"]["LeaderboardEntry"][];
@@ -5823,6 +5947,8 @@ export interface components {
              * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
              */
             interaction_id: string;
+            /** @description Place in the queue of the agent: 1 is next, 0 does not wait any more. While it waits, a data message on the topic `floorwalker.queue` tells each change: `{"position": n}`. */
+            position: number;
             room: string;
             /** @enum {string} */
             status: "queued" | "active" | "completed" | "failed";

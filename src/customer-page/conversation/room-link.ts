@@ -2,6 +2,7 @@ import type * as LiveKit from 'livekit-client';
 import * as z from 'zod/mini';
 import {
   ATTRIBUTE_MESSAGE_ID,
+  announcerIdentity,
   parseAgentIdentity,
   parseSupervisorIdentity,
   TOPIC_ACK,
@@ -163,7 +164,9 @@ export class RoomLink {
     room.on(RoomEvent.Reconnected, () => this.#events.connection('restored'));
     room.on(RoomEvent.AudioPlaybackStatusChanged, () => this.#events.soundBlocked(!room.canPlaybackAudio));
     room.on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
-      if (track.kind !== Track.Kind.Audio || !this.#roleOf(participant.identity)) return;
+      const { identity } = participant;
+      const mayBeHeard = this.#roleOf(identity) || identity === announcerIdentity(this.#interactionId);
+      if (track.kind !== Track.Kind.Audio || !mayBeHeard) return;
       const player = track.attach();
       player.dataset.participant = participant.identity;
       player.hidden = true;

@@ -30,6 +30,7 @@ export const callerEventSchema = z.discriminatedUnion('type', [
     agent: z.boolean(),
     levelDb: z.number(),
   }),
+  z.object({ type: z.literal('queue'), at, position: z.number() }),
   z.object({ type: z.literal('disconnected'), at, reason: z.string() }),
 ]);
 

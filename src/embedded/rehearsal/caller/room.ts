@@ -9,12 +9,19 @@ import {
   TrackKind,
 } from '@livekit/rtc-node';
 import { z } from 'zod';
-import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT, TOPIC_HISTORY } from '../../../domain/identities.ts';
+import {
+  ATTRIBUTE_MESSAGE_ID,
+  TOPIC_ACK,
+  TOPIC_CHAT,
+  TOPIC_HISTORY,
+  TOPIC_QUEUE,
+} from '../../../domain/identities.ts';
 import type { CallerEvent } from './events.ts';
 import { Microphone, type Spoken } from './microphone.ts';
 
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
 const HEARING_RATE = 16_000;
+const queueSchema = z.object({ position: z.int() });
 
 export interface CustomerOptions {
   readonly url: string;
@@ -79,6 +86,12 @@ export class CustomerRoom {
     });
     room.on(RoomEvent.TrackSubscribed, (track, _publication, { identity }) => {
       if (track.kind === TrackKind.KIND_AUDIO) void this.#hear(track, identity);
+    });
+    room.on(RoomEvent.DataReceived, (payload, from, _kind, topic) => {
+      // Only the server has no identity; whoever else sends this is not believed.
+      if (topic !== TOPIC_QUEUE || from !== undefined) return;
+      const notice = queueSchema.safeParse(JSON.parse(new TextDecoder().decode(payload)));
+      if (notice.success) this.#emit({ type: 'queue', at: Date.now(), position: notice.data.position });
     });
     room.on(RoomEvent.Disconnected, (reason) => {
       this.#emit({

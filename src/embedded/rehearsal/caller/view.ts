@@ -27,6 +27,8 @@ export class CallerView {
   readonly sounds: Sound[] = [];
   /** Of people: a supervisor who has taken the call over. */
   readonly voices: Sound[] = [];
+  /** Places in the queue that this customer was told, each once in a row. */
+  readonly queuePlaces: number[] = [];
   agentTrackAt: number | undefined;
   disconnected: { readonly at: number; readonly reason: string } | undefined;
   readonly #waiting = new Set<() => void>();
@@ -77,6 +79,9 @@ export class CallerView {
         return;
       case 'sound':
         this.#keep(event.agent ? this.sounds : this.voices, event);
+        return;
+      case 'queue':
+        if (this.queuePlaces.at(-1) !== event.position) this.queuePlaces.push(event.position);
         return;
       case 'disconnected':
         this.disconnected = { at: event.at, reason: event.reason };
