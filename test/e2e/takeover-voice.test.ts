@@ -54,7 +54,7 @@ async function callWithStory() {
   const { customer } = joined;
   people.push(customer);
   await customer.prepare('Please tell me a story.', THANKS);
-  await customer.waitForText(/Hello from Harbour Goods/, { deadlineMs: 25_000 });
+  await customer.waitForText(/Hello from Harbour Goods/, { deadlineMs: 50_000 });
   await customer.say('Please tell me a story.');
   await customer.waitFor(
     () => customer.texts.some(({ text }) => text.includes('Once upon a time there was')),
