@@ -5,6 +5,7 @@ import { Measurements } from './measurements.ts';
 import { type BenchOptions, type PartName, readOptions, USAGE } from './options.ts';
 import { measureChat } from './parts/chat.ts';
 import { measureConsole } from './parts/console.ts';
+import { measureEvents } from './parts/events.ts';
 import { measureMemory } from './parts/memory.ts';
 import { measurePermission } from './parts/permission.ts';
 import { measureStart } from './parts/start.ts';
@@ -20,6 +21,7 @@ const MEASURES: Record<PartName, Measure> = {
   chat: measureChat,
   permission: measurePermission,
   voice: measureVoice,
+  events: measureEvents,
   console: measureConsole,
   takeover: measureTakeover,
 };

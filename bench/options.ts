@@ -1,7 +1,16 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured alone, in the order of a full run. */
-export const PARTS = ['start', 'memory', 'chat', 'permission', 'voice', 'takeover', 'console'] as const;
+export const PARTS = [
+  'start',
+  'memory',
+  'chat',
+  'permission',
+  'voice',
+  'takeover',
+  'console',
+  'events',
+] as const;
 export type PartName = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -13,6 +22,7 @@ export interface BenchOptions {
   readonly questions: number;
   readonly starts: number;
   readonly samples: number;
+  readonly changes: number;
   readonly takeovers: number;
   /** Where the JSON goes; by default a new file in `bench/results`. */
   readonly json: string | undefined;
@@ -25,6 +35,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   chat         joining a chat, and a turn of it
   permission   from a decision's commit to the tool's arrival, with and without the doorbell
   voice        joining a call, and from the caller's last word to the first sound of the answer
+  events       from a commit to 1, 100 and 1,000 listeners of the event stream, and what they cost the API
   console      the supervisor's page: weight, start, from a click to the tool, 100 conversations at once
   takeover     from a takeover's commit to the agent's last word, in chats and calls, and back
 
@@ -33,6 +44,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --calls N      calls (5)                            --questions N  questions in each call (2)
   --starts N     starts of a worker (5)               --samples N    chats and calls whose memory is read (3)
   --takeovers N  takeovers of each channel (100)
+  --changes N    changes told to each crowd of listeners (50)
   --json FILE    where the JSON goes (bench/results/<time>.json)
 `;
 
@@ -52,6 +64,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       questions: number(2),
       starts: number(5),
       samples: number(3),
+      changes: number(50),
       takeovers: number(100),
     },
   });
@@ -76,6 +89,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     questions: count('questions', values.questions),
     starts: count('starts', values.starts),
     samples: count('samples', values.samples),
+    changes: count('changes', values.changes),
     takeovers: count('takeovers', values.takeovers),
     json: values.json,
   };

@@ -59,15 +59,15 @@ function show(value: number): string {
 /** One line a series, in columns. */
 export function table({ series, failures }: Measurements): string {
   const rows = series.map((one) => {
-    const { median, p95, worst, n } = figures(one);
-    return [one.part, one.name, show(median), show(p95), show(worst), one.unit, String(n)];
+    const { median, p95, p99, worst, n } = figures(one);
+    return [one.part, one.name, show(median), show(p95), show(p99), show(worst), one.unit, String(n)];
   });
-  const all = [['part', 'what', 'median', 'p95', 'worst', '', 'n'], ...rows];
+  const all = [['part', 'what', 'median', 'p95', 'p99', 'worst', '', 'n'], ...rows];
   const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
   const lines = all.map((row) =>
     row
       .map((cell, column) => {
-        const isNumber = (column >= 2 && column <= 4) || column === 6;
+        const isNumber = (column >= 2 && column <= 5) || column === 7;
         return isNumber ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0);
       })
       .join('  ')

@@ -272,6 +272,7 @@ export class Stack {
       LIMIT_ADDRESS_OPEN: '1000',
       LIMIT_ADDRESS_PER_MINUTE: '1000',
       LIMIT_AGENT_PER_MINUTE: '1000',
+      LIMIT_STREAMS_PER_PERSON: '1000',
       FLOORWALKER_DRAIN_MS: '2000',
       ...passedSettings(),
     };
