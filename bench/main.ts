@@ -6,6 +6,7 @@ import { type BenchOptions, type PartName, readOptions, USAGE } from './options.
 import { measureChat } from './parts/chat.ts';
 import { measureConsole } from './parts/console.ts';
 import { measureEvents } from './parts/events.ts';
+import { measureMcp } from './parts/mcp.ts';
 import { measureMemory } from './parts/memory.ts';
 import { measurePermission } from './parts/permission.ts';
 import { measureStart } from './parts/start.ts';
@@ -15,7 +16,8 @@ import { asJson, describeMachine, footnotes, load, table } from './report.ts';
 import { passedSettings, Stack } from './stack.ts';
 
 type Measure = (stack: Stack, options: BenchOptions, results: Measurements) => Promise<void>;
-const MEASURES: Record<PartName, Measure> = {
+/** `mcp` needs no database, media or model: it is measured by itself. */
+const MEASURES: Record<Exclude<PartName, 'mcp'>, Measure> = {
   start: measureStart,
   memory: measureMemory,
   chat: measureChat,
@@ -73,11 +75,15 @@ async function bench(options: BenchOptions): Promise<boolean> {
   };
   process.once('SIGINT', breakOff).once('SIGTERM', breakOff);
   try {
-    stack = await Stack.start((name) => join(logs, `${name}.log`), undo);
-    const running = stack;
-    await running.rest();
-    for (const part of options.parts) {
-      await results.attempt(part, () => MEASURES[part](running, options, results));
+    const parts = options.parts.filter((part) => part !== 'mcp');
+    if (options.parts.includes('mcp')) await measureMcp(results);
+    if (parts.length > 0) {
+      stack = await Stack.start((name) => join(logs, `${name}.log`), undo);
+      const running = stack;
+      await running.rest();
+      for (const part of parts) {
+        await results.attempt(part, () => MEASURES[part](running, options, results));
+      }
     }
   } finally {
     await clear();

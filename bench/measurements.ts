@@ -1,6 +1,6 @@
 import type { PartName } from './options.ts';
 
-export type Unit = 'ms' | 'MB' | 'kB';
+export type Unit = 'ms' | 'MB' | 'kB' | 'lines';
 
 export interface Series {
   readonly part: PartName;

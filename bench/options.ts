@@ -10,6 +10,7 @@ export const PARTS = [
   'takeover',
   'console',
   'events',
+  'mcp',
 ] as const;
 export type PartName = (typeof PARTS)[number];
 
@@ -38,6 +39,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   events       from a commit to 1, 100 and 1,000 listeners of the event stream, and what they cost the API
   console      the supervisor's page: weight, start, from a click to the tool, 100 conversations at once
   takeover     from a takeover's commit to the agent's last word, in chats and calls, and back
+  mcp          tool servers: a call beside the bare SDK's, 50 servers for 100 conversations, 10 of them down
 
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)

@@ -46,7 +46,10 @@ export class OAuthProvider implements OAuthClientProvider {
 
   get clientMetadata(): OAuthClientMetadata {
     const { oauth } = this.#deps;
+    // The redirect is to the loopback, which makes it a native application (OpenID Connect registration, section 2).
+    const kind = this.redirectUrl === undefined ? {} : { application_type: 'native' };
     return {
+      ...kind,
       client_name: 'Floorwalker',
       redirect_uris: this.redirectUrl === undefined ? [] : [this.redirectUrl],
       grant_types: this.redirectUrl === undefined ? [oauth.grant] : ['authorization_code', 'refresh_token'],
