@@ -501,16 +501,25 @@ create table tool_calls (
   row_name text,
   policy jsonb,
   grant_id uuid,
+  resolution text,
+  resolution_note text,
+  resolved_by uuid,
+  resolved_at timestamp with time zone,
   constraint tool_calls_interaction_id_call_id_key UNIQUE (interaction_id, call_id),
   constraint tool_calls_pkey PRIMARY KEY (id),
   constraint tool_calls_grant_id_fkey FOREIGN KEY (grant_id) REFERENCES tool_grants(id) ON DELETE SET NULL,
   constraint tool_calls_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
   constraint tool_calls_permission_id_fkey FOREIGN KEY (permission_id) REFERENCES tool_permissions(id) ON DELETE RESTRICT DEFERRABLE INITIALLY DEFERRED,
+  constraint tool_calls_resolved_by_fkey FOREIGN KEY (resolved_by) REFERENCES users(id) ON DELETE RESTRICT,
   constraint tool_calls_call_id_check CHECK (((length(call_id) >= 1) AND (length(call_id) <= 200))),
   constraint tool_calls_check CHECK (((state = 'refused'::text) = (refusal_reason IS NOT NULL))),
   constraint tool_calls_check1 CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'refused'::text, 'unknown'::text])) = (finished_at IS NOT NULL))),
   constraint tool_calls_check2 CHECK (((state <> ALL (ARRAY['running'::text, 'succeeded'::text])) OR (started_at IS NOT NULL))),
   constraint tool_calls_refusal_reason_check CHECK ((refusal_reason = ANY (ARRAY['denied'::text, 'timeout'::text, 'withdrawn'::text, 'policy'::text]))),
+  constraint tool_calls_resolution_check CHECK ((resolution = ANY (ARRAY['happened'::text, 'did_not_happen'::text, 'run_again'::text]))),
+  constraint tool_calls_resolution_complete CHECK (((resolution IS NULL) = (resolved_at IS NULL))),
+  constraint tool_calls_resolution_note_check CHECK ((length(resolution_note) <= 2000)),
+  constraint tool_calls_resolution_of_unknown CHECK (((resolution IS NULL) OR (state = 'unknown'::text))),
   constraint tool_calls_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'refused'::text, 'unknown'::text]))),
   constraint tool_calls_tool_name_check CHECK (((length(tool_name) >= 1) AND (length(tool_name) <= 200)))
 );
@@ -702,6 +711,8 @@ CREATE INDEX idx_shop_orders_customer ON public.shop_orders USING btree (busines
 CREATE INDEX idx_shop_refunds_order_id ON public.shop_refunds USING btree (order_id);
 
 CREATE INDEX idx_tool_calls_open ON public.tool_calls USING btree (interaction_id) WHERE (state = ANY (ARRAY['requested'::text, 'awaiting_permission'::text, 'running'::text]));
+
+CREATE INDEX idx_tool_calls_unknown ON public.tool_calls USING btree (interaction_id) WHERE (state = 'unknown'::text);
 
 CREATE INDEX idx_tool_grants_interaction_id ON public.tool_grants USING btree (interaction_id);
 
@@ -1510,10 +1521,14 @@ AS $function$
   select jsonb_build_object(
     'interaction_id', p_row.id, 'room', p_row.livekit_room_id, 'status', p_row.status,
     'agent_type', p_row.interaction_type, 'business_id', p_row.business_id,
-    -- How many wait for this agent up to and including this one.
-    'position', case when p_row.status <> 'queued' then 0 else (
-      select count(*) from interactions w
-      where w.agent_id = p_row.agent_id and w.status = 'queued' and w.queued_at <= p_row.queued_at) end)
+    'position', floorwalker.queue_position(p_row),
+    -- Whether an agent may be called at once. Otherwise somebody has waited longer, and workers go by the queue.
+    'first_in_turn', p_row.status = 'queued'
+      and floorwalker.queue_position(p_row) <= (select a.max_concurrent_interactions - (
+        select count(*) from interactions o where o.agent_id = a.id and o.status = 'active') from agents a where a.id = p_row.agent_id)
+      and not exists (select from interactions w
+        where w.business_id = p_row.business_id and w.interaction_type = p_row.interaction_type and w.status = 'queued'
+          and w.queued_at < p_row.queued_at - interval '3 seconds'))
 $function$
 ;
 
@@ -2521,6 +2536,19 @@ begin
   perform floorwalker.empty_of(p_interaction_id, array['interaction_archives', 'callback_requests']);
   perform floorwalker.index_archive(p_interaction_id);
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.queue_position(p_row interactions)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case when p_row.status <> 'queued' then 0 else (
+    select count(*)::integer from interactions w
+    where w.agent_id = p_row.agent_id and w.status = 'queued'
+      and (w.queued_at, w.id) <= (p_row.queued_at, p_row.id)) end
 $function$
 ;
 
@@ -3760,14 +3788,22 @@ CREATE OR REPLACE FUNCTION public.claimable_interactions(p_limit integer DEFAULT
 AS $function$
   select coalesce(jsonb_agg(jsonb_build_object(
     'interaction_id', c.id, 'room', c.livekit_room_id, 'generation', c.generation,
-    'agent_type', c.interaction_type, 'claim_attempts', c.claim_attempts) order by c.queued_at), '[]')
+    'agent_type', c.interaction_type, 'claim_attempts', c.claim_attempts,
+    'waited_seconds', extract(epoch from clock_timestamp() - c.queued_at)) order by c.queued_at), '[]')
   from (
-    select i.* from interactions i join agents a on a.id = i.agent_id
-    where (i.status = 'active' and (i.lease_until is null or i.lease_until <= clock_timestamp()))
-       -- Those that wait for a free place are not offered: a worker would only send them back.
-       or (i.status = 'queued' and a.max_concurrent_interactions > (
-         select count(*) from interactions o where o.agent_id = i.agent_id and o.status = 'active'))
-    order by i.queued_at limit p_limit
+    select i.id, i.livekit_room_id, i.generation, i.interaction_type, i.claim_attempts, i.queued_at
+    from interactions i
+    where i.status = 'active' and (i.lease_until is null or i.lease_until <= clock_timestamp())
+    union all
+    select q.id, q.livekit_room_id, q.generation, q.interaction_type, q.claim_attempts, q.queued_at
+    from (
+      select i.*, row_number() over (partition by i.agent_id order by i.queued_at, i.id) as turn
+      from interactions i where i.status = 'queued'
+    ) q
+    join agents a on a.id = q.agent_id
+    where q.turn <= a.max_concurrent_interactions - (
+      select count(*) from interactions o where o.agent_id = q.agent_id and o.status = 'active')
+    order by queued_at limit p_limit
   ) c
 $function$
 ;
@@ -4590,7 +4626,13 @@ begin
         from tool_permissions p
         join tool_calls c on c.id = p.tool_call_id
         left join users u on u.id = p.decided_by
-        where p.interaction_id = i.id and c.state in ('requested', 'awaiting_permission', 'running')), '[]')
+        where p.interaction_id = i.id and c.state in ('requested', 'awaiting_permission', 'running')), '[]'),
+      'resolutions', coalesce((
+        select jsonb_agg(jsonb_build_object(
+          'call_id', c.call_id, 'tool_name', c.tool_name, 'arguments', c.arguments, 'resolution', c.resolution,
+          'note', c.resolution_note, 'resolved_by_name', u.name) order by c.resolved_at, c.id)
+        from tool_calls c left join users u on u.id = c.resolved_by
+        where c.interaction_id = i.id and c.resolution is not null), '[]')
     ) order by l.place)
     from floorwalker.read_leases(p_leases) l
     left join interactions i on i.id = l.interaction_id), '[]');
@@ -4994,6 +5036,49 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.resolve_tool_call(p_tool_call_id uuid, p_resolution text, p_note text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions;
+  call tool_calls;
+begin
+  if p_resolution is null or p_resolution not in ('happened', 'did_not_happen', 'run_again') then
+    perform floorwalker.fail('invalid_resolution', 'The answer is "happened", "did_not_happen" or "run_again".');
+  end if;
+  select i.* into mine from tool_calls c join interactions i on i.id = c.interaction_id
+  where c.id = p_tool_call_id and i.agent_id = any (floorwalker.visible_agents()) for update of i;
+  if not found then
+    perform floorwalker.fail('tool_call_not_found', 'There is no such tool call.');
+  end if;
+  select * into call from tool_calls where id = p_tool_call_id for update;
+  if call.state <> 'unknown' then
+    perform floorwalker.fail('tool_call_not_unknown', format('The outcome of this call is known: %s.', call.state),
+      jsonb_build_object('state', call.state));
+  end if;
+  if call.resolution is not null then
+    perform floorwalker.fail('tool_call_already_resolved', format('This question was answered already: %s.', call.resolution),
+      jsonb_build_object('resolution', call.resolution, 'resolved_by', call.resolved_by,
+        'resolved_by_name', (select name from users where id = call.resolved_by), 'resolved_at', call.resolved_at));
+  end if;
+  if p_resolution = 'run_again' and mine.status <> 'active' then
+    perform floorwalker.fail('interaction_not_active', 'A call can be run again only while its conversation goes on.',
+      jsonb_build_object('status', mine.status));
+  end if;
+
+  update tool_calls set resolution = p_resolution, resolution_note = left(p_note, 2000),
+    resolved_by = auth.uid(), resolved_at = clock_timestamp()
+  where id = call.id returning * into call;
+  perform floorwalker.audit(mine.business_id, 'tool_call.resolved', 'tool_calls', call.id::text,
+    jsonb_build_object('interaction_id', mine.id, 'tool_name', call.tool_name, 'resolution', p_resolution));
+  return to_jsonb(call);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.resume_interaction(p_interaction_id uuid, p_resume_token_hash text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5004,7 +5089,8 @@ declare
   found_row interactions := floorwalker.interaction_of_token(p_interaction_id, p_resume_token_hash);
 begin
   return jsonb_build_object('interaction_id', found_row.id, 'room', found_row.livekit_room_id,
-    'status', found_row.status, 'agent_type', found_row.interaction_type);
+    'status', found_row.status, 'agent_type', found_row.interaction_type,
+    'position', floorwalker.queue_position(found_row));
 end
 $function$
 ;
@@ -5443,6 +5529,26 @@ CREATE OR REPLACE FUNCTION public.visible_agents_of_people(p_user_ids uuid[])
 AS $function$
   select coalesce(jsonb_agg(jsonb_build_object('user_id', u.id, 'agents', floorwalker.visible_agents_of(u.id))), '[]')
   from users u where u.id = any (p_user_ids) and u.deleted_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.waiting_interactions()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'interaction_id', w.id, 'room', w.livekit_room_id, 'agent_type', w.interaction_type, 'position', w.position,
+    'waited_seconds', extract(epoch from clock_timestamp() - w.queued_at),
+    'language', a.language, 'voice_settings', a.voice_settings, 'business_name', b.name)
+    order by w.queued_at, w.id), '[]')
+  from (
+    select i.*, row_number() over (partition by i.agent_id order by i.queued_at, i.id) as position
+    from interactions i where i.status = 'queued' order by i.queued_at, i.id limit 500
+  ) w
+  join agents a on a.id = w.agent_id
+  join businesses b on b.id = w.business_id
 $function$
 ;
 
@@ -5963,6 +6069,8 @@ grant execute on function floorwalker.purge_supervision() to service_role;
 
 grant execute on function floorwalker.purge_transcript(uuid) to service_role;
 
+grant execute on function floorwalker.queue_position(interactions) to service_role;
+
 grant execute on function floorwalker.reaches_agent(uuid) to service_role;
 
 grant execute on function floorwalker.read_leases(jsonb) to service_role;
@@ -6093,6 +6201,8 @@ grant execute on function request_tool_call(jsonb) to service_role;
 
 grant execute on function resign(text,text,bigint) to service_role;
 
+grant execute on function resolve_tool_call(uuid,text,text) to authenticated;
+
 grant execute on function resume_interaction(uuid,text) to service_role;
 
 grant execute on function retention_progress() to service_role;
@@ -6132,6 +6242,8 @@ grant execute on function trim_changes(numeric) to service_role;
 grant execute on function update_archive(uuid,jsonb) to service_role;
 
 grant execute on function visible_agents_of_people(uuid[]) to service_role;
+
+grant execute on function waiting_interactions() to service_role;
 
 grant execute on function whisper(uuid,text) to authenticated;
 

@@ -215,6 +215,21 @@ export const ERROR_CATALOGUE = {
     title: 'This interaction has no archive',
     remedy: 'It has not ended yet, or its archive is older than retention allows.',
   },
+  tool_call_not_unknown: {
+    status: 409,
+    title: 'The outcome of this tool call is known',
+    remedy: 'Look at the state of the call; only one whose outcome is unknown has to be looked into.',
+  },
+  tool_call_already_resolved: {
+    status: 409,
+    title: 'Somebody has said already what became of this tool call',
+    remedy: 'The answer says who and what; the first one counts.',
+  },
+  invalid_resolution: {
+    status: 400,
+    title: 'This is no answer to what became of a tool call',
+    remedy: 'Send "happened", "did_not_happen" or "run_again".',
+  },
   tool_call_not_found: {
     status: 404,
     title: 'There is no such tool call',

@@ -30,6 +30,7 @@ import { addPageRoutes } from './routes/pages.ts';
 import { addPeopleRoutes } from './routes/people.ts';
 import { addPerformanceRoutes } from './routes/performance.ts';
 import { addPermissionRoutes } from './routes/permissions.ts';
+import { addUnknownCallRoutes } from './routes/unknown-calls.ts';
 
 /** Enough for edited arguments of any tool; what customers write goes through LiveKit, not through here. */
 const BODY_LIMIT_BYTES = 64 * 1_024;
@@ -126,6 +127,7 @@ export function createApi(parts: ApiParts): Api {
   addInteractionRoutes(app, parts, person);
   addFloorRoutes(app, person);
   addPermissionRoutes(app, parts, person);
+  addUnknownCallRoutes(app, parts, person);
   addControlRoutes(app, parts, person);
   addCallbackRoutes(app, person);
   addAgentRoutes(app, person);

@@ -2,7 +2,9 @@ import { z } from '@hono/zod-openapi';
 
 /** Ids as PostgreSQL takes them; not limited to one UUID version. */
 export const idSchema = z.guid().openapi({ example: '6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11' });
-const timestamp = z.string().openapi({ format: 'date-time', example: '2026-03-01T09:30:00.123456+00:00' });
+export const timestamp = z
+  .string()
+  .openapi({ format: 'date-time', example: '2026-03-01T09:30:00.123456+00:00' });
 const json = z.unknown();
 
 /** PostgreSQL can't store U+0000 in text. */

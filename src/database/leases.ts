@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { Database } from './client.ts';
-import { channelSchema, controlSchema, interactionStatusSchema, permissionStatusSchema } from './rows.ts';
+import {
+  callResolutionSchema,
+  channelSchema,
+  controlSchema,
+  interactionStatusSchema,
+  permissionStatusSchema,
+} from './rows.ts';
 import { callFunction } from './rpc.ts';
 
 /** An interaction that a session believes to hold, and the generation it was claimed with. */
@@ -92,6 +98,15 @@ export const whisperSchema = z.object({
 });
 export type Whisper = z.output<typeof whisperSchema>;
 
+const resolutionSchema = z.object({
+  call_id: z.string(),
+  tool_name: z.string(),
+  arguments: z.unknown(),
+  resolution: callResolutionSchema,
+  note: z.string().nullable(),
+  resolved_by_name: z.string().nullable(),
+});
+
 const polledSessionSchema = z.object({
   interaction_id: z.guid(),
   held: z.boolean(),
@@ -107,6 +122,8 @@ const polledSessionSchema = z.object({
   tools_version: z.string(),
   /** Permissions whose call has no outcome yet. */
   permissions: z.array(polledPermissionSchema),
+  /** What people said of calls whose outcome was unknown; all there are. */
+  resolutions: z.array(resolutionSchema),
 });
 export type PolledSession = z.output<typeof polledSessionSchema>;
 

@@ -149,6 +149,10 @@ export const permissionRowSchema = z.looseObject({
 });
 export type PermissionRow = z.output<typeof permissionRowSchema>;
 
+/** A person's answer to what became of a call whose outcome is unknown. */
+export const callResolutionSchema = z.enum(['happened', 'did_not_happen', 'run_again']);
+export type CallResolution = z.output<typeof callResolutionSchema>;
+
 export const toolCallRowSchema = z.looseObject({
   id,
   interaction_id: id,

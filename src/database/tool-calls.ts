@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Database } from './client.ts';
 import {
+  type CallResolution,
+  callResolutionSchema,
   permissionRowSchema,
   type refusalReasonSchema,
   type ToolCallWithPermission,
@@ -120,5 +122,31 @@ export function finishToolCall(
       p_refusal_reason: args.refusalReason ?? null,
     },
     z.object({ call: toolCallWithPermissionSchema, already: z.boolean() }),
+  );
+}
+
+const resolvedSchema = toolCallRowSchema.extend({
+  resolution: callResolutionSchema,
+  resolution_note: z.string().nullable(),
+  resolved_by: z.guid().nullable(),
+  resolved_at: z.string(),
+});
+
+/**
+ * As a signed-in person: says what became of a call whose outcome is unknown. The first answer counts.
+ *
+ * @throws FloorwalkerError `tool_call_not_found`, `tool_call_not_unknown`, `tool_call_already_resolved`,
+ * `interaction_not_active`, `invalid_resolution`
+ */
+export function resolveToolCall(
+  db: Database,
+  args: { toolCallId: string; resolution: CallResolution; note?: string | null },
+): Promise<z.output<typeof resolvedSchema>> {
+  const { toolCallId, resolution, note } = args;
+  return callFunction(
+    db,
+    'resolve_tool_call',
+    { p_tool_call_id: toolCallId, p_resolution: resolution, p_note: note ?? null },
+    resolvedSchema,
   );
 }

@@ -14,6 +14,7 @@ import type { StoreResult } from './outbox.ts';
 import type { Recorder } from './recorder.ts';
 import type { Replies } from './replies.ts';
 import type { Requests } from './requests.ts';
+import { isResolutionNote } from './resolutions.ts';
 import { type AnswerMark, AnswerMarks, isOwed } from './unanswered.ts';
 import type { Utterances } from './utterances.ts';
 import type { Watch } from './watch.ts';
@@ -27,6 +28,7 @@ export interface DialogueDeps {
   readonly replies: Replies;
   readonly requests: Requests;
   readonly watch: Watch;
+  databaseAnswers(): boolean;
   readonly clock: Clock;
   readonly interim: InterimFeed;
   readonly utterances: Utterances;
@@ -42,14 +44,16 @@ interface CompletedReply {
   readonly mark: AnswerMark;
 }
 
-/** A database that is away holds up no sentence. */
-const STORED_REPLY_MS = 1_000;
+/** A database that is slow holds up the end of a sentence for so long; one that is away holds up none. */
+const STORED_REPLY_MS = 4_000;
 
 /** What is said in the room: taken into conversation and transcript, and what follows from it. */
 export class Dialogue {
   readonly #deps: DialogueDeps;
   readonly #marks: AnswerMarks;
   #greeted = false;
+  /** Before which moment of the conversation a recovery's apology stands, when something is still owed. */
+  #excuseBefore: number | undefined;
   /** The customer came back, perhaps in mid-sentence: the part of it that was streamed meanwhile passed them by. */
   #missedSome = false;
   /** Replies that were stored before their end was shown, and whose items of the framework are still to come. */
@@ -83,6 +87,8 @@ export class Dialogue {
       void replies.say(requests.greeting());
     } else if (first && claim.recovered) {
       const owed = isOwed(claim);
+      // The model finds what it owes an answer to at the end, and not its own apology.
+      if (owed) this.#excuseBefore = claim.messages.findLast(({ role }) => role === 'customer')?.at;
       if (!claim.handedOver) void replies.say(this.#recoveryWords(owed));
       if (owed) replies.request();
     }
@@ -91,11 +97,16 @@ export class Dialogue {
   /** The model is asked now: its reply answers what the conversation holds at this moment. */
   asked(): void {
     const { conversation } = this.#deps;
-    const calls = conversation.items.filter((item) => item.kind === 'call');
-    this.#marks.asked({
-      customerMessage: conversation.lastSaid('customer')?.id,
-      settledCalls: calls.filter(({ output }) => output !== undefined).map(({ callId }) => callId),
+    const settledCalls = conversation.items.flatMap((item) => {
+      if (item.kind === 'call') return item.output === undefined ? [] : [item.callId];
+      return item.kind === 'note' && isResolutionNote(item.id) ? [item.id] : [];
     });
+    this.#marks.asked({ customerMessage: conversation.lastSaid('customer')?.id, settledCalls });
+  }
+
+  /** Whether a reply, perhaps of an earlier session, has told of this call or note. */
+  wasTold(id: string): boolean {
+    return this.#marks.told(id);
   }
 
   /**
@@ -112,7 +123,8 @@ export class Dialogue {
     interim.complete(claim, id);
     this.#completed.push(completed);
     this.#marks.answered();
-    await within(clock, STORED_REPLY_MS, recorder.said({ ...completed, role: 'agent', metadata: { mark } }));
+    const stored = recorder.said({ ...completed, role: 'agent', metadata: { mark } });
+    if (this.#deps.databaseAnswers()) await within(clock, STORED_REPLY_MS, stored);
   }
 
   /** Text on `lk.chat` from somebody who may write there. */
@@ -176,7 +188,7 @@ export class Dialogue {
   /** The framework has an item for its history: what the agent really said, cut where it was cut off. */
   agentSpoke(item: llm.ChatMessage | llm.AgentHandoffItem): void {
     if (item.type !== 'message' || item.role !== 'assistant') return;
-    const { claim, interim, recorder, replies, utterances, watch } = this.#deps;
+    const { claim, conversation, interim, recorder, replies, utterances, watch } = this.#deps;
     const { interrupted } = item;
     const text = item.textContent ?? '';
     if (text !== '') {
@@ -185,6 +197,10 @@ export class Dialogue {
       const id = completed?.id ?? utterances.complete(text) ?? item.id;
       const mark = completed?.mark ?? this.#marks.current;
       interim.complete(claim, id);
+      if (fixed && this.#excuseBefore !== undefined) {
+        conversation.say({ id, role: 'agent', text, at: this.#excuseBefore - 1, interrupted });
+        this.#excuseBefore = undefined;
+      }
       const said = { id, role: 'agent', text, at: completed?.at ?? item.createdAt, interrupted } as const;
       void recorder.said(fixed ? said : { ...said, metadata: { mark } });
       if (!fixed) this.#marks.answered();

@@ -26,7 +26,8 @@ export interface FinishDeps {
   readonly model: llm.LLM;
   readonly log: Log;
   readonly ended: Ended;
-  closeRoom(): Promise<void>;
+  /** @param forAll the room is deleted; otherwise only left, because another worker carries the interaction on. */
+  closeRoom(forAll: boolean): Promise<void>;
 }
 
 const ARCHIVE_RETRY_MS = [200, 500, 1_000, 2_000];
@@ -43,7 +44,10 @@ export async function finishInteraction(deps: FinishDeps): Promise<void> {
   await deps.services.outbox.flushed();
   const archive = await archiveFacts(deps);
   const worthASummary = archive && !archive.already && deps.conversation.turns().length > 0;
-  await Promise.all([deps.closeRoom(), worthASummary ? fileSummary(deps, archive) : undefined]);
+  await Promise.all([
+    deps.closeRoom(archive !== undefined),
+    worthASummary ? fileSummary(deps, archive) : undefined,
+  ]);
 }
 
 async function archiveFacts({ claim, services, ended, log }: FinishDeps): Promise<ArchiveFacts | undefined> {

@@ -158,7 +158,10 @@ export class InteractionSession {
     if (parts.presence.present && this.#room.isConnected) await this.#sayLastWords(parts, lastWords);
     else parts.replies.hush();
     // Whatever waits for the database: nobody is kept on the line for that.
-    const cancel = this.#services.clock.after(LINE_CLOSES_MS, () => void this.#closeRoom(true));
+    // One that is not in the room any more may have a successor there.
+    const cancel = this.#services.clock.after(LINE_CLOSES_MS, () => {
+      if (this.#room.isConnected) void this.#closeRoom(true);
+    });
     await this.#stopTalking(parts, reason).catch((err: unknown) =>
       this.#log.error({ err }, 'the end was not orderly'),
     );
@@ -171,7 +174,7 @@ export class InteractionSession {
         model: media.model,
         log: this.#log,
         ended: { status, reason },
-        closeRoom: () => this.#closeRoom(true),
+        closeRoom: (forAll) => this.#closeRoom(forAll),
       });
     } finally {
       cancel();
@@ -274,6 +277,7 @@ export class InteractionSession {
     if (!this.#started) return;
     parts.whispers.arrived(news.whispers.map((one) => ({ ...one, at: Date.parse(one.at) })));
     parts.tools.permissionsChanged(news.permissions);
+    parts.resolutions.changed(news.resolutions);
     parts.tools.versionSeen(news.tools_version);
     if (news.status === 'completed' || news.status === 'failed') {
       void this.leave('the interaction was ended elsewhere');

@@ -84,6 +84,11 @@ export class LeaseKeeper<Polled extends PolledSession> {
     return at - held.confirmedAt < this.#deps.leaseMs;
   }
 
+  /** False while the database is known to be away. */
+  get databaseAnswers(): boolean {
+    return this.#failingSince === undefined;
+  }
+
   /** Somebody rang: asks at once, and once more when a poll is already on its way. */
   ring(): void {
     if (this.#stopped) return;

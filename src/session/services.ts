@@ -12,6 +12,7 @@ import type { Clock } from './clock.ts';
 import type { InterimFeed } from './interim-feed.ts';
 import type { LeaseKeeper, PolledSession } from './lease-keeper.ts';
 import type { Outbox, RecordKey } from './outbox.ts';
+import type { Resolution } from './resolutions.ts';
 import type { WrapUp } from './wrap-up.ts';
 
 /** News of one interaction, from the poll. */
@@ -29,6 +30,7 @@ export interface SessionNews extends PolledSession {
   }[];
   readonly end_requested_reason: string | null;
   readonly permissions: readonly PolledPermission[];
+  readonly resolutions: readonly Resolution[];
   /** Changes with every edit of the agent's tools. */
   readonly tools_version: string;
 }

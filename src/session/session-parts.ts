@@ -15,6 +15,7 @@ import { Presence } from './presence.ts';
 import { type Recorder, traceError } from './recorder.ts';
 import { Replies } from './replies.ts';
 import { Requests } from './requests.ts';
+import { Resolutions } from './resolutions.ts';
 import type { SessionServices } from './services.ts';
 import { SessionTools } from './session-tools.ts';
 import { SpeakingAgent } from './speaking-agent.ts';
@@ -55,6 +56,7 @@ export interface SessionParts {
   readonly requests: Requests;
   readonly watch: Watch;
   readonly dialogue: Dialogue;
+  readonly resolutions: Resolutions;
   readonly chat: ChatInput;
   readonly presence: Presence;
   readonly control: Control;
@@ -116,10 +118,20 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     replies,
     requests,
     watch,
+    databaseAnswers: () => leases.databaseAnswers,
     clock,
     interim,
     utterances,
     holder: () => control.holder,
+    log,
+  });
+  const resolutions = new Resolutions({
+    conversation,
+    recorder,
+    replies,
+    wasTold: (noteId) => dialogue.wasTold(noteId),
+    runAgain: (call) => tools.runAgain(call),
+    clock,
     log,
   });
   const chat = new ChatInput({
@@ -140,7 +152,11 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     rejoinMs,
     onJoined: (first) => dialogue.customerJoined(first),
     onLeft: () => recorder.step('customer_left'),
-    onGone: (everCame) => endForAbsence(life, everCame || dialogue.began),
+    onGone: (everCame) => {
+      // Seen from outside the room everybody is gone.
+      if (room.isConnected) endForAbsence(life, everCame || dialogue.began);
+      else life.leave('the room can not be reached');
+    },
     clock,
   });
   const voice = stt
@@ -221,7 +237,20 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     clock,
     log,
   });
-  return { replies, tools, requests, watch, dialogue, chat, presence, control, whispers, voice, agent };
+  return {
+    replies,
+    tools,
+    requests,
+    watch,
+    dialogue,
+    resolutions,
+    chat,
+    presence,
+    control,
+    whispers,
+    voice,
+    agent,
+  };
 }
 
 /** The customer did not come (back): an interaction that began is complete, one that did not has failed. */

@@ -178,6 +178,11 @@ export class SessionTools {
     }
   }
 
+  /** A person wants a call whose outcome is unknown to be made once more: asked for like any other. */
+  runAgain(call: RequestedCall & { at: number }): void {
+    this.#loop.resume(call);
+  }
+
   /** Starts nothing any more, for a successor to go on; resolves when what runs has come to its end and is stored. */
   suspend(): Promise<void> {
     return this.#ledger.suspend();

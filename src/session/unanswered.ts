@@ -53,6 +53,11 @@ export class AnswerMarks {
     return this.#next;
   }
 
+  /** Whether a reply has told of this call or note. */
+  told(id: string): boolean {
+    return this.#told.has(id);
+  }
+
   /** The reply has been recorded: its outputs have been told of. */
   answered(): void {
     for (const callId of this.#next.settled) this.#told.add(callId);

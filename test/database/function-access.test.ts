@@ -96,6 +96,7 @@ const REFUSED = '42501';
 describe('every function', () => {
   const signedInFunctions = [
     'decide_permission',
+    'resolve_tool_call',
     'delete_customer',
     'request_end',
     'set_disposition',

@@ -62,6 +62,46 @@ describe('a race', () => {
     expect(await pausedAndStatus(mine.id)).toMatchObject({ paused: false });
   }, 60_000);
 
+  it('of 1,000 attempts on one request has exactly one winner, whom everybody else is told', async () => {
+    const mine = await begin();
+    const { permissionId, callId } = await gatedCall(floor.db.service, mine);
+    const people = [floor.admin, floor.supervisor, floor.cover];
+    const attempt = async (k: number): Promise<string> => {
+      if (k % 10 === 4) {
+        const count = await withdrawPermissions(floor.db.service, { ...mine.key, callId });
+        return count > 0 ? 'won: withdrawn' : 'too late';
+      }
+      if (k % 10 === 7) return (await expirePermissions(floor.db.service)) > 0 ? 'won: timeout' : 'too late';
+      if (k === 21) {
+        await makeDue(permissionId).catch(() => undefined);
+        return 'too late';
+      }
+      const decision = k % 2 === 0 ? ('allowed' as const) : ('denied' as const);
+      const person = people[k % 3] ?? floor.admin;
+      try {
+        await decidePermission(person.client, { permissionId, decision });
+        return `won: ${decision}`;
+      } catch (error) {
+        if (!(error instanceof Error && 'details' in error)) throw error;
+        return `told: ${(error.details as { status: string }).status}`;
+      }
+    };
+    // Forty at any moment: more only wait in the server's queue, and then for their own time limit.
+    const lanes = Array.from({ length: 40 }, async (_, lane) => {
+      const mine: string[] = [];
+      for (let k = lane; k < 1_000; k += 40) mine.push(await attempt(k));
+      return mine;
+    });
+    const outcomes = (await Promise.all(lanes)).flat();
+    await expirePermissions(floor.db.service);
+    const [row] = await floor.db.sql`select status from tool_permissions where id = ${permissionId}`;
+    const winners = outcomes.filter((outcome) => outcome.startsWith('won'));
+    expect(winners.length).toBeLessThanOrEqual(1);
+    if (row?.status !== 'timeout') expect(winners).toEqual([`won: ${row?.status}`]);
+    const told = new Set(outcomes.filter((outcome) => outcome.startsWith('told')));
+    expect(told).toEqual(new Set([`told: ${row?.status}`]));
+  }, 120_000);
+
   it('of the end with a decision leaves no permission pending and no call open', async () => {
     for (let round = 0; round < 10; round += 1) {
       const mine = await begin();

@@ -57,7 +57,9 @@ export function shopModel(request: ModelRequest): ScriptedReply | string {
   });
   const calls = lines.flatMap(({ call }) => (call ? [call] : []));
   if (calls.length > 0) return { toolCalls: calls };
-  return lines.length > 0 ? lines.map(({ text }) => text).join('\n') : NOTHING_OPEN;
+  if (lines.length === 0) return NOTHING_OPEN;
+  const text = lines.map((line) => line.text).join('\n');
+  return { text, tokenMs: open.some((words) => words.startsWith('slowly ')) ? 120 : 0 };
 }
 
 /** Said when the agent speaks without a reason. */

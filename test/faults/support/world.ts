@@ -34,6 +34,8 @@ export interface World {
   carrier(visit: Visit): Promise<{ worker: WorkerProcess; job: number; generation: number }>;
   /** Ends what is left of a conversation and waits for its archive. */
   close(visit: Visit): Promise<void>;
+  /** The request for permission of the tool call for this order, decided by the supervisor. */
+  decide(visit: Visit, order: string, decision: 'allowed' | 'denied'): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -43,7 +45,7 @@ const FIGURES: Partial<Figures> = {
   heartbeatMs: 1_000,
   pollMs: 250,
   metricsMs: 1_000,
-  rejoinChatMs: 3_000,
+  rejoinChatMs: 1_000,
   rejoinVoiceMs: 3_000,
   drainMs: 500,
 };
@@ -67,7 +69,7 @@ export async function setupWorld(
       LIMIT_ADDRESS_OPEN: '1000',
       LIMIT_ADDRESS_PER_MINUTE: '1000',
       LIMIT_AGENT_PER_MINUTE: '1000',
-      WORKER_IDLE_PROCESSES: String(options.idleProcesses ?? 2),
+      WORKER_IDLE_PROCESSES: String(options.idleProcesses ?? 1),
       WORKER_MAX_INTERACTIONS: '40',
     },
     figures: { ...FIGURES, ...options.figures },
@@ -132,6 +134,17 @@ export async function setupWorld(
           .sql`select status from interactions where id = ${visit.id} and status in ('completed', 'failed')`;
         return row;
       }, 40_000);
+    },
+    async decide(visit, order, decision) {
+      const row = await waitUntil(async () => {
+        const [found] = await stack.database.sql<{ id: string }[]>`
+          select id from tool_permissions
+          where interaction_id = ${visit.id} and status = 'pending' and arguments ->> 'order' = ${order}`;
+        return found;
+      }, 40_000);
+      const path = `/v1/permissions/${row.id}/decision`;
+      const answer = await stack.request(path, { body: { decision }, as: stack.supervisor });
+      if (answer.status !== 200) throw new Error(`not decided: ${JSON.stringify(answer.body)}`);
     },
     async stop() {
       for (const worker of workers) worker.wakeAll();
