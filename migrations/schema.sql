@@ -1854,7 +1854,7 @@ $function$
 CREATE OR REPLACE FUNCTION floorwalker.find_archives(p_filter jsonb, p_after_time timestamp with time zone, p_after_id uuid, p_limit integer, p_walk integer DEFAULT 1500)
  RETURNS TABLE(interaction_id uuid, happened_at timestamp with time zone)
  LANGUAGE plpgsql
- STABLE SECURITY DEFINER
+ STABLE SECURITY DEFINER ROWS 50
  SET search_path TO 'public', 'pg_temp'
  SET enable_seqscan TO 'off'
  SET enable_hashjoin TO 'off'
@@ -5173,6 +5173,9 @@ CREATE OR REPLACE FUNCTION public.search_archives(p_filter jsonb, p_after_time t
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
 AS $function$
   select coalesce(jsonb_agg(jsonb_build_object(
     'interaction_id', a.interaction_id, 'agent_id', a.agent_id, 'agent_name', g.name, 'channel', i.interaction_type,
