@@ -262,6 +262,30 @@ describe('without a build', () => {
   });
 });
 
+describe('every route', () => {
+  it('can be read by no page of another origin, framed by none, and runs nothing', async () => {
+    // Customers' routes answer pages that any business allows: here these are the shop's alone.
+    await database.sql`update businesses set allowed_origins = array[${SHOP}]`;
+    const routes = Object.entries(bare.document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => ({ path: path.replace(/\{\w+\}/g, crypto.randomUUID()), method })),
+    );
+    expect(routes.length).toBeGreaterThan(30);
+    for (const { path, method } of routes) {
+      const origin = 'https://elsewhere.example';
+      for (const asked of [method.toUpperCase(), 'OPTIONS']) {
+        const response = await fetch(`${bare.url}${path}`, { method: asked, headers: { origin } });
+        await response.body?.cancel();
+        const header = (name: string) => response.headers.get(name);
+        expect(header('access-control-allow-origin'), `${asked} ${path}`).toBeNull();
+        expect(header('access-control-allow-credentials'), `${asked} ${path}`).toBeNull();
+        expect(header('content-security-policy'), `${asked} ${path}`).toContain("default-src 'none'");
+        expect(header('content-security-policy'), `${asked} ${path}`).toContain("frame-ancestors 'none'");
+        expect(header('x-content-type-options'), `${asked} ${path}`).toBe('nosniff');
+      }
+    }
+  });
+});
+
 describe('a page of the API itself', () => {
   it('may begin interactions without being on the business’s list; one of another origin may not', async () => {
     const business = await database.createBusiness({ allowedOrigins: [SHOP] });
