@@ -7,6 +7,7 @@ import { measureChat } from './parts/chat.ts';
 import { measureConsole } from './parts/console.ts';
 import { measureEvents } from './parts/events.ts';
 import { measureMcp } from './parts/mcp.ts';
+import { measureDensity } from './parts/density.ts';
 import { measureMemory } from './parts/memory.ts';
 import { measurePermission } from './parts/permission.ts';
 import { measureStart } from './parts/start.ts';
@@ -26,6 +27,7 @@ const MEASURES: Record<Exclude<PartName, 'mcp'>, Measure> = {
   events: measureEvents,
   console: measureConsole,
   takeover: measureTakeover,
+  density: measureDensity,
 };
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 

@@ -1,6 +1,7 @@
 import type { PartName } from './options.ts';
 
-export type Unit = 'ms' | 'MB' | 'kB' | 'lines';
+/** `x` is a ratio. */
+export type Unit = 'ms' | 'MB' | 'kB' | 'lines' | 'x';
 
 export interface Series {
   readonly part: PartName;

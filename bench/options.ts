@@ -11,6 +11,7 @@ export const PARTS = [
   'console',
   'events',
   'mcp',
+  'density',
 ] as const;
 export type PartName = (typeof PARTS)[number];
 
@@ -25,6 +26,9 @@ export interface BenchOptions {
   readonly samples: number;
   readonly changes: number;
   readonly takeovers: number;
+  /** Chats that begin at once, and how often. */
+  readonly burst: number;
+  readonly bursts: number;
   /** Where the JSON goes; by default a new file in `bench/results`. */
   readonly json: string | undefined;
 }
@@ -40,6 +44,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   console      the supervisor's page: weight, start, from a click to the tool, 100 conversations at once
   takeover     from a takeover's commit to the agent's last word, in chats and calls, and back
   mcp          tool servers: a call beside the bare SDK's, 50 servers for 100 conversations, 10 of them down
+  density      many chats that begin at once, beside the bare framework: first replies, memory per idle chat
 
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)
@@ -47,6 +52,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --starts N     starts of a worker (5)               --samples N    chats and calls whose memory is read (3)
   --takeovers N  takeovers of each channel (100)
   --changes N    changes told to each crowd of listeners (50)
+  --burst N      chats that begin at once (30)        --bursts N     how often (3)
   --json FILE    where the JSON goes (bench/results/<time>.json)
 `;
 
@@ -68,6 +74,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       samples: number(3),
       changes: number(50),
       takeovers: number(100),
+      burst: number(30),
+      bursts: number(3),
     },
   });
   if (values.help) return 'help';
@@ -93,6 +101,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     samples: count('samples', values.samples),
     changes: count('changes', values.changes),
     takeovers: count('takeovers', values.takeovers),
+    burst: count('burst', values.burst),
+    bursts: count('bursts', values.bursts),
     json: values.json,
   };
 }

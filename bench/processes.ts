@@ -49,8 +49,12 @@ async function childrenOf(parent: number): Promise<number[]> {
   return [...(await parents())].flatMap(([pid, its]) => (its === parent ? [pid] : []));
 }
 
-/** The processes of a worker that run interactions or wait for one, and the one in which it runs shared models. */
-export async function processesOf(worker: number): Promise<{ jobs: number[]; inference: number[] }> {
+/** The processes of a worker that run calls or wait for one, those that hold its chats, and the one in which it runs shared models. */
+export async function processesOf(worker: number): Promise<{
+  jobs: number[];
+  chats: number[];
+  inference: number[];
+}> {
   const pids = await childrenOf(worker);
   const commands = await Promise.all(
     pids.map(async (pid) => {
@@ -60,7 +64,7 @@ export async function processesOf(worker: number): Promise<{ jobs: number[]; inf
     }),
   );
   const running = (script: string) => pids.filter((_, index) => commands[index]?.includes(script));
-  return { jobs: running('job_proc'), inference: running('inference_proc') };
+  return { jobs: running('job_proc'), chats: running('chat-host'), inference: running('inference_proc') };
 }
 
 /** Processor time since its start; 0 when it has ended. */
@@ -110,4 +114,16 @@ async function usage(parent: number): Promise<Map<number, number>> {
   return new Map(
     await Promise.all(pids.map(async (pid): Promise<[number, number]> => [pid, await cpuMs(pid)])),
   );
+}
+
+/** What a process and all that descend from it weigh together; shared pages count once where Linux tells. */
+export async function familyMemoryMb(root: number): Promise<number> {
+  const all = await parents();
+  const family = new Set([root]);
+  for (let size = 0; size !== family.size; ) {
+    size = family.size;
+    for (const [pid, parent] of all) if (family.has(parent)) family.add(pid);
+  }
+  const memories = await Promise.all([...family].map((pid) => memoryOf(pid)));
+  return memories.reduce((sum, memory) => sum + (memory?.pssMb ?? memory?.rssMb ?? 0), 0);
 }

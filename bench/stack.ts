@@ -41,7 +41,7 @@ export class Stack {
   readonly model: InstantModel;
   readonly sql: Sql;
   readonly fixtures: Fixtures;
-  readonly #servers: Servers;
+  readonly servers: Servers;
   readonly #logFile: (name: string) => string;
   readonly #undo: (() => Promise<void>)[];
   readonly #customers = new Set<Customer>();
@@ -57,7 +57,7 @@ export class Stack {
     logFile: (name: string) => string,
     undo: (() => Promise<void>)[],
   ) {
-    this.#servers = servers;
+    this.servers = servers;
     this.model = model;
     this.#logFile = logFile;
     this.#undo = undo;
@@ -95,6 +95,11 @@ export class Stack {
   get workerPid(): number {
     if (!this.#worker) throw new Error('no worker runs');
     return this.#worker.pid;
+  }
+
+  /** Where the output of a process of this run goes. */
+  logFile(name: string): string {
+    return this.#logFile(name);
   }
 
   get apiPid(): number {
@@ -161,7 +166,7 @@ export class Stack {
       url: created.url,
       token: created.token,
       channel: agent.agentType,
-      speech: { baseUrl: this.#servers.speech.openaiBaseUrl },
+      speech: { baseUrl: this.servers.speech.openaiBaseUrl },
     });
     this.#customers.add(customer);
     return { id: created.interaction_id, customer, askedAt, createdAt };
@@ -188,6 +193,20 @@ export class Stack {
     await this.rest();
   }
 
+  /** Ends every conversation whose customer has left, without the time they would have to come back. */
+  async endAll(): Promise<void> {
+    await this.sql`update interactions set end_requested_at = clock_timestamp(),
+      end_requested_reason = 'measured' where status in ('queued', 'active')`;
+    const deadline = Date.now() + ENDED_WITHIN_MS;
+    while (Date.now() < deadline) {
+      const [row] = await this
+        .sql`select count(*)::int as open from interactions where status in ('queued', 'active')`;
+      if (row?.open === 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await this.rest();
+  }
+
   /** Waits until the worker is at rest, so that a measurement begins where the one before it has ended. */
   async rest(): Promise<void> {
     if (!(await untilQuiet(this.workerPid))) this.#restless += 1;
@@ -203,7 +222,7 @@ export class Stack {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        apikey: this.#servers.keys.publishableKey,
+        apikey: this.servers.keys.publishableKey,
         ...(as ? { authorization: `Bearer ${as.accessToken}` } : {}),
       },
       body: JSON.stringify(body),
@@ -254,7 +273,7 @@ export class Stack {
 
   /** Production's defaults, but for addresses, the limits on one customer, and how long the end of a run waits. */
   #settings(): Record<string, string | undefined> {
-    const { livekit, supabaseUrl, keys, speech } = this.#servers;
+    const { livekit, supabaseUrl, keys, speech } = this.servers;
     return {
       ...plainEnvironment(),
       LIVEKIT_URL: livekit.url,
@@ -273,6 +292,7 @@ export class Stack {
       LIMIT_ADDRESS_PER_MINUTE: '1000',
       LIMIT_AGENT_PER_MINUTE: '1000',
       LIMIT_STREAMS_PER_PERSON: '1000',
+      LIMIT_BUSINESS_OPEN: '1000',
       FLOORWALKER_DRAIN_MS: '2000',
       ...passedSettings(),
     };

@@ -45,30 +45,42 @@ export async function measureMemory(
 ): Promise<void> {
   // A process that had a job may still be on its way out when the next sample is taken.
   const used = new Set<number>();
-  const sample = async (agent: Agent, what: string, talk: (visit: Visit) => Promise<void>): Promise<void> => {
-    const worker = stack.workerPid;
+  const atRest = async (): Promise<Awaited<ReturnType<typeof processesOf>>> => {
     await stack.rest();
     await record(results, 'API', stack.apiPid);
-    await record(results, 'worker', worker);
-    const { jobs: all, inference } = await processesOf(worker);
+    await record(results, 'worker', stack.workerPid);
+    const processes = await processesOf(stack.workerPid);
+    for (const pid of processes.inference) await record(results, 'inference process', pid);
+    return processes;
+  };
+  const sampleCall = async (agent: Agent): Promise<void> => {
+    const { jobs: all } = await atRest();
     const jobs = all.filter((pid) => !used.has(pid));
-    for (const pid of inference) await record(results, 'inference process', pid);
-    for (const pid of jobs) await record(results, 'job process, idle', pid);
+    for (const pid of jobs) await record(results, 'process of a call, idle', pid);
     const before = await usedBy(jobs);
     const visit = await stack.join(agent);
     try {
-      await talk(visit);
+      await converse(stack, visit);
       const pid = await busiest(before);
       used.add(pid);
-      await record(results, `job process, ${what}`, pid);
+      await record(results, 'process of a call, in it', pid);
+    } finally {
+      await stack.end(agent, visit);
+    }
+  };
+  const sampleChat = async (agent: Agent): Promise<void> => {
+    const { chats } = await atRest();
+    for (const pid of chats) await record(results, 'process of chats, at rest', pid);
+    const visit = await stack.join(agent);
+    try {
+      await chat(visit);
+      for (const pid of chats) await record(results, 'process of chats, with one', pid);
     } finally {
       await stack.end(agent, visit);
     }
   };
   const chatAgent = await stack.createAgent({});
   const voiceAgent = await stack.createAgent({ agentType: 'voice' });
-  await results.repeat('memory', options.samples, () => sample(chatAgent, 'in a chat', chat));
-  await results.repeat('memory', options.samples, () =>
-    sample(voiceAgent, 'in a call', (visit) => converse(stack, visit)),
-  );
+  await results.repeat('memory', options.samples, () => sampleChat(chatAgent));
+  await results.repeat('memory', options.samples, () => sampleCall(voiceAgent));
 }
