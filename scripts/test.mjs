@@ -10,8 +10,9 @@ function passes(script) {
 
 const quoted = process.argv.slice(2).map((argument) => `'${argument.replaceAll("'", `'\\''`)}'`);
 const checked = [
-  'tsc -p .',
-  'tsc -p src/console',
+  // Two compilers are installed, and which of them is called tsc is npm's choice.
+  'node node_modules/typescript-native/bin/tsc -p .',
+  'node node_modules/typescript-native/bin/tsc -p src/console',
   'biome check .',
   'depcruise --config .dependency-cruiser.cjs src tools',
 ].map(passes);

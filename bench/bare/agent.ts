@@ -20,14 +20,12 @@ export default defineAgent({
     await session.start({
       agent,
       room: ctx.room,
-      ...(tuned
-        ? {
-            record: false,
-            inputOptions: { audioEnabled: false },
-            outputOptions: { audioEnabled: false, syncTranscription: false },
-          }
-        : {}),
+      // Without a voice there is nothing to hear; text that waits for sound would never come.
+      outputOptions: { audioEnabled: false },
+      ...(tuned ? { record: false, inputOptions: { audioEnabled: false } } : {}),
     });
-    session.say('Hello, you are chatting with an AI assistant.');
+    // What is said to an empty room is lost.
+    await ctx.waitForParticipant();
+    session.generateReply({ instructions: 'Greet the customer.' });
   },
 });

@@ -147,6 +147,7 @@ export async function measureDensity(
     return percentile(series?.values ?? [], 0.5);
   };
   for (const { name } of others) {
+    if (Number.isNaN(median(`${name}: memory per idle chat`))) continue;
     for (const what of [
       'memory per idle chat',
       `first reply, median of ${count} at once`,
