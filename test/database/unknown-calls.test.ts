@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { listUnknownCalls } from '../../src/api/reads/unknown-calls.ts';
 import { completeInteraction } from '../../src/database/interactions.ts';
 import { pollSessions } from '../../src/database/leases.ts';
 import {
@@ -29,6 +30,8 @@ const code = (name: string) => expect.objectContaining({ code: name });
 
 it('one answer counts, and the session is told of it by the next poll', async () => {
   const { mine, call } = await unknownCall();
+  const asked = async () => (await listUnknownCalls(floor.supervisor.client, { limit: 50 })).data;
+  expect(await asked()).toMatchObject([{ id: call.id, state: 'unknown', resolution: null }]);
   const answers = await Promise.allSettled(
     [floor.supervisor, floor.cover, floor.admin].map(({ client }) =>
       resolveToolCall(client, { toolCallId: call.id, resolution: 'happened', note: 'seen in the shop' }),
@@ -37,6 +40,7 @@ it('one answer counts, and the session is told of it by the next poll', async ()
   expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   for (const answer of answers)
     if (answer.status === 'rejected') expect(answer.reason).toEqual(code('tool_call_already_resolved'));
+  expect(await asked()).toEqual([]);
   const [news] = await pollSessions(floor.db.service, [mine.key]);
   expect(news?.resolutions).toMatchObject([
     { call_id: call.call_id, resolution: 'happened', note: 'seen in the shop' },

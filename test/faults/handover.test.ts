@@ -5,7 +5,11 @@ import { setupWorld, type Visit, type World } from './support/world.ts';
 
 let world: World;
 beforeAll(async () => {
-  world = await setupWorld({ workers: 1, figures: { permissionTimeoutMs: 90_000 } });
+  world = await setupWorld({
+    workers: 1,
+    // Longer than a lost room is waited for, as in production: whoever lost the room must not think the customer gone.
+    figures: { permissionTimeoutMs: 90_000, rejoinChatMs: 6_000 },
+  });
 }, 120_000);
 afterAll(() => world?.stop(), 60_000);
 
@@ -90,5 +94,45 @@ test(
     const [archive] = await world.stack.database
       .sql`select facts from interaction_archives where interaction_id = ${visit.id}`;
     expect(archive?.facts).toMatchObject({ end_reason: 'customer_left', messages: { customer: 1 } });
+  },
+);
+
+test(
+  'what became of an unknown call is a question to the supervisor, whose answer reaches the customer',
+  LONG,
+  async () => {
+    const visit = await world.visit();
+    const release = world.recorder.hold('/charge');
+    await visit.say('charge riddle');
+    await waitUntil(() => world.recorder.calls.some(({ body }) => body.order === 'riddle'));
+    const { worker, job } = await world.carrier(visit);
+    worker.signal(job, 'SIGKILL');
+    await visit.customer.waitForText('Result of charge riddle: The outcome is unknown', PATIENT);
+    release();
+    const as = world.stack.supervisor;
+    await waitUntil(async () => {
+      const [row] = await world.stack.database.sql`
+      select 1 from tool_calls where interaction_id = ${visit.id} and state = 'unknown'`;
+      return row;
+    });
+    const open = await world.stack.request('/v1/tool-calls?state=unknown', { as });
+    const calls = (open.body as { data: { id: string; interaction_id: string }[] }).data;
+    const call = calls.find(({ interaction_id }) => interaction_id === visit.id);
+    if (!call) throw new Error(`the supervisor was not asked: ${JSON.stringify(open.body)}`);
+    const answer = await world.stack.request(`/v1/tool-calls/${call.id}/resolution`, {
+      body: { resolution: 'run_again', note: 'the bank has nothing' },
+      as,
+    });
+    expect(answer.status).toBe(200);
+    await waitUntil(() => world.recorder.calls.filter(({ body }) => body.order === 'riddle').length === 2);
+    const states = () => world.stack.database.sql`
+    select state from tool_calls where interaction_id = ${visit.id} order by requested_at`;
+    await waitUntil(async () => (await states())[1]?.state === 'succeeded');
+    const late = await world.stack.request(`/v1/tool-calls/${call.id}/resolution`, {
+      body: { resolution: 'happened' },
+      as,
+    });
+    expect(late).toMatchObject({ status: 409, body: { code: 'tool_call_already_resolved' } });
+    await world.close(visit);
   },
 );

@@ -21,7 +21,12 @@ export async function listUnknownCalls(
   db: SupabaseClient,
   page: { readonly limit: number; readonly cursor?: string | undefined },
 ) {
-  let query = db.from('tool_calls').select(COLUMNS).eq('state', 'unknown').is('resolution', null);
+  // Quoted: the embedded REST server takes the bare word for SQL's own unknown, which nothing equals.
+  let query = db
+    .from('tool_calls')
+    .select(COLUMNS)
+    .filter('state', 'in', '("unknown")')
+    .is('resolution', null);
   if (page.cursor !== undefined) {
     const [time, id] = decodeTimeCursor(page.cursor);
     query = query.or(`requested_at.gt."${time}",and(requested_at.eq."${time}",id.gt.${id})`);
