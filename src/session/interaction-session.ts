@@ -84,7 +84,12 @@ export class InteractionSession {
     this.#link = new RoomLink({
       room,
       limitMs: config.figures.leaseMs / 2,
-      onLost: () => void this.leave('the room can not be reached'),
+      databaseAnswers: () => services.leases.databaseAnswers,
+      onLost: () => {
+        void this.leave('the room can not be reached');
+        // Or the client would come back by itself later and send, beside a successor, what it could not send now.
+        room.disconnect().catch((err: unknown) => log.debug({ err }, 'the room was lost already'));
+      },
       clock,
     });
     this.outcome = new Promise((resolve) => {
@@ -110,7 +115,10 @@ export class InteractionSession {
     this.#releaseLease = this.#services.leases.keep(claim, {
       onPolled: (news) => this.#onNews(news),
       onLost: () => void this.leave('another worker holds the interaction'),
-      onUnreachable: (forMs) => this.#outage.unreachable(forMs),
+      onUnreachable: (forMs) => {
+        this.#outage.unreachable(forMs);
+        this.#link.databaseAway();
+      },
       onReached: (afterMs) => this.#outage.reached(afterMs),
     });
     try {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitUntil } from '../support/stack.ts';
 import { audit } from './support/audit.ts';
+import { setupDatabaseProxy } from './support/database-proxy.ts';
+import { setupLine } from './support/line.ts';
 import { setupWorld, type Visit, type World } from './support/world.ts';
 
 let world: World;
@@ -96,6 +98,40 @@ test(
     expect(archive?.facts).toMatchObject({ end_reason: 'customer_left', messages: { customer: 1 } });
   },
 );
+
+test('a worker that loses its network is succeeded, and silent when it comes back', LONG, async () => {
+  const { url } = world.stack.livekit;
+  const line = await setupLine(Number(new URL(url).port));
+  const proxy = await setupDatabaseProxy(world.stack.database.supabaseUrl);
+  try {
+    for (const worker of world.workers) if (worker.alive) await worker.killAll();
+    const cut = await world.startWorker({
+      LIVEKIT_URL: `ws://127.0.0.1:${line.port}`,
+      SUPABASE_URL: proxy.url,
+    });
+    const visit = await world.visit();
+    await ask(visit, 'before');
+    await world.startWorker();
+    line.cut();
+    proxy.cut();
+    await ask(visit, 'meanwhile');
+    line.mend();
+    proxy.mend();
+    // Its session has found out that it was succeeded.
+    await cut.line(
+      ({ interaction, generation, msg }) =>
+        interaction === visit.id && generation === 1 && msg === 'session left the interaction',
+      60_000,
+    );
+    await ask(visit, 'after');
+    expect((await world.carrier(visit)).worker).not.toBe(cut);
+    await world.close(visit);
+    expect(await audit(world, visit, 1)).toEqual([]);
+    await cut.killAll();
+  } finally {
+    await Promise.all([line.stop(), proxy.stop()]);
+  }
+});
 
 test(
   'what became of an unknown call is a question to the supervisor, whose answer reaches the customer',
