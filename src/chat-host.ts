@@ -1,4 +1,5 @@
 import { initializeLogger } from '@livekit/agents';
+import { z } from 'zod';
 import { loadProcessConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { createClaims } from './runtime/claims.ts';
@@ -20,7 +21,7 @@ async function main(): Promise<void> {
     services,
     claims: createClaims(services.db, config, log),
     version: softwareVersion,
-    maxSessions: config.worker.chatsPerProcess,
+    maxSessions: z.coerce.number().int().min(1).parse(process.argv[2]),
     log,
   });
   const report = (message: HostReport): void => {

@@ -15,6 +15,8 @@ const EXIT_MS = 20_000;
 
 interface HostProcess {
   readonly child: ChildProcess;
+  /** Chats that it may hold. */
+  readonly cap: number;
   readonly exited: Promise<void>;
   /** Of its leases; there from the moment at which it takes chats. */
   hostId: string | undefined;
@@ -55,9 +57,8 @@ export class HostProcesses {
 
   /** How many more chats could begin now. */
   get places(): number {
-    const { chatsPerProcess } = this.#deps.config.worker;
     return this.#sum((process) =>
-      process.ready && !process.leaving ? Math.max(0, chatsPerProcess - process.active) : 0,
+      process.ready && !process.leaving ? Math.max(0, process.cap - process.active) : 0,
     );
   }
 
@@ -86,21 +87,26 @@ export class HostProcesses {
     if (this.#stopping) return;
     const { chatsPerProcess, maxChats } = this.#deps.config.worker;
     const staying = [...this.#processes].filter(({ leaving }) => !leaving);
-    const places = staying.length * chatsPerProcess;
+    const places = staying.reduce((sum, { cap }) => sum + cap, 0);
     const taken = staying.reduce((sum, { active }) => sum + active, 0);
     if (places >= maxChats) return;
     if (staying.length > 0 && (places - taken) / chatsPerProcess > SPARE_PART) return;
     if (staying.some(({ ready }) => !ready)) return;
-    this.#fork();
+    // The last process gets what is left of the worker's cap, which is strict.
+    this.#fork(Math.min(chatsPerProcess, maxChats - places));
   }
 
-  #fork(): void {
+  #fork(cap: number): void {
     const { log } = this.#deps;
     // Detached from the terminal's group: Ctrl-C reaches the worker alone, which then drains.
-    const child = fork(ENTRY, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true });
+    const child = fork(ENTRY, [String(cap)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      detached: true,
+    });
     const exit = Promise.withResolvers<void>();
     const process: HostProcess = {
       child,
+      cap,
       exited: exit.promise,
       hostId: undefined,
       ready: false,
