@@ -3,13 +3,15 @@
 
 -- Sealed by the worker (AES-256-GCM, bound to business and server); the database never sees a token.
 create table public.tool_tokens (
-  business_id uuid not null references public.businesses (id) on delete cascade,
+  business_id uuid not null references public.businesses (id) on delete restrict,
   server_key text not null check (length(server_key) between 1 and 200),
   sealed text not null check (length(sealed) <= 100000),
   version bigint not null default 1,
   updated_at timestamptz not null default clock_timestamp(),
   primary key (business_id, server_key)
 );
+create trigger touch_updated_at before update on public.tool_tokens
+  for each row execute function floorwalker.touch_updated_at();
 alter table public.tool_tokens enable row level security;
 revoke all on public.tool_tokens from public, anon, authenticated, service_role;
 

@@ -590,7 +590,7 @@ create table tool_tokens (
   version bigint not null default 1,
   updated_at timestamp with time zone not null default clock_timestamp(),
   constraint tool_tokens_pkey PRIMARY KEY (business_id, server_key),
-  constraint tool_tokens_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE CASCADE,
+  constraint tool_tokens_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
   constraint tool_tokens_sealed_check CHECK ((length(sealed) <= 100000)),
   constraint tool_tokens_server_key_check CHECK (((length(server_key) >= 1) AND (length(server_key) <= 200)))
 );
@@ -5683,6 +5683,8 @@ CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.tool_permissions FOR 
 CREATE TRIGGER refresh_paused AFTER UPDATE OF status ON public.tool_permissions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION floorwalker.refresh_paused();
 
 CREATE TRIGGER refresh_paused_insert AFTER INSERT ON public.tool_permissions FOR EACH ROW EXECUTE FUNCTION floorwalker.refresh_paused();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.tool_tokens FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 CREATE TRIGGER audit_row AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.audit_row();
 

@@ -219,6 +219,7 @@ describe('the end', () => {
       room: `fw-${id}`,
       status: 'active',
       agent_type: 'chat',
+      position: null,
     });
     await expect(resume('guess')).rejects.toEqual(code('resume_token_invalid'));
   });
