@@ -219,7 +219,7 @@ describe('the end', () => {
       room: `fw-${id}`,
       status: 'active',
       agent_type: 'chat',
-      position: null,
+      position: 0,
     });
     await expect(resume('guess')).rejects.toEqual(code('resume_token_invalid'));
   });
