@@ -194,6 +194,25 @@ test('supervisor and admin decide at the same moment: one wins, the other is tol
   expect(shown.toSorted()).toEqual([0, 1]);
 });
 
+test('a call of which nobody knows the outcome is a question, and the answer is kept', async () => {
+  const { created, path } = await join();
+  const { sql } = stack.database;
+  const id = created.interaction_id;
+  await sql`
+    insert into tool_calls (interaction_id, call_id, tool_name, arguments, arguments_hash, state, idempotency_key,
+      generation, started_at, finished_at)
+    values (${id}, 'lost', 'refund_order', ${sql.json({ order: '708' })}, 'h', 'unknown', ${`lost-${id}`}, 1, now(), now())`;
+  const page = await openConsole(stack.supervisor, path);
+  const question = page.getByRole('group', { name: 'Outcome unknown: refund_order' });
+  await question.getByText('"order": "708"').waitFor();
+  await expectAccessible(page);
+  await question.getByLabel('Note').fill('seen in the ledger');
+  await question.getByRole('button', { name: 'It happened' }).click();
+  await question.waitFor({ state: 'detached' });
+  const [row] = await sql`select resolution, resolution_note from tool_calls where interaction_id = ${id}`;
+  expect(row).toEqual({ resolution: 'happened', resolution_note: 'seen in the ledger' });
+});
+
 test('a message full of HTML is shown as the text that it is', async () => {
   const { customer, path } = await join();
   const page = await openConsole(stack.supervisor, path);

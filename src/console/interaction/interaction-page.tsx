@@ -22,6 +22,7 @@ import { DecisionPanel } from './decision-panel.tsx';
 import { MoodPanel } from './mood-panel.tsx';
 import { SummaryPanel } from './summary-panel.tsx';
 import { Transcript } from './transcript.tsx';
+import { UnknownCalls } from './unknown-calls.tsx';
 import { WhisperBox } from './whisper-box.tsx';
 
 function useConversation(id: string): ConversationState {
@@ -88,6 +89,9 @@ function Workplace({ id, state }: { readonly id: string; readonly state: Convers
       </div>
       <div className="interaction-side">
         <DecisionPanel permissions={pending} />
+        {state.calls.some((call) => call.state === 'unknown') && (
+          <UnknownCalls id={id} happened={state.happened} />
+        )}
         {interaction.archive && <SummaryPanel archive={interaction.archive} />}
         {open && <ControlPanel interaction={interaction} userId={userId} />}
         <MoodPanel id={id} state={state} />
