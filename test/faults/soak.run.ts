@@ -78,7 +78,10 @@ async function takeTurn(mine: Going, random: Random): Promise<void> {
       ? pause(decideAfterMs).then(() => world.decide(visit, order, decision))
       : Promise.resolve();
   await visit.customer.waitFor(
-    () => visit.customer.texts.some(({ final, text }) => final && isAnswer(text, words)),
+    // Read to its end, or all but its end and then found in the history that a successor sends.
+    () =>
+      visit.customer.texts.some(({ final, text }) => final && isAnswer(text, words)) ||
+      visit.customer.history.some(({ text }) => isAnswer(text, words)),
     { deadlineMs: STUCK_MS, what: `an answer to "${words}" of ${visit.id}` },
   );
   await decided;
