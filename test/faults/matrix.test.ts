@@ -54,7 +54,7 @@ async function survive(victim: Victim, moment: Moment): Promise<void> {
   await visit.say(words);
   await hold.reached;
   const comeBack = await VICTIMS[victim](visit);
-  hold.release();
+  hold.release(victim === 'the job, which wakes up later,' || victim === 'the worker' ? undefined : 'lost');
   // Written while nobody is there.
   await visit.say(`meanwhile ${order}`);
   await visit.customer.waitForText(`Heard: meanwhile ${order}`, { deadlineMs: 40_000 });

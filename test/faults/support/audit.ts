@@ -42,7 +42,11 @@ export async function audit(
     const kept = messages.filter(
       ({ role, content }) => role === 'agent' && isAnswer(content, message.text),
     ).length;
-    if (told.length > 1) problems.push(`${name} was answered ${told.length} times`);
+    // What was cut off before it was stored is given again by a successor; to a client a stream that its sender's
+    // death ended may look complete. Nobody says the same twice, and nobody repeats what was stored.
+    const speakers = new Set(told.map(({ from }) => from));
+    if (told.length > speakers.size || speakers.size > deaths + 1)
+      problems.push(`${name} was answered ${told.length} times`);
     if (kept !== 1) problems.push(`${name} has ${kept} answers in the transcript`);
     if (totals) totals.answers += kept;
   }

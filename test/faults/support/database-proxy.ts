@@ -13,8 +13,8 @@ export interface HoldOptions {
 export interface Hold {
   /** Resolves when a call is held. */
   readonly reached: Promise<void>;
-  /** Lets it go on; whoever asked may be dead by then. */
-  release(): void;
+  /** Lets it go on. `lost`: whoever asked is dead, and what was held on its way to the database never arrives. */
+  release(lost?: 'lost'): void;
 }
 
 export interface DatabaseProxy {
@@ -27,11 +27,9 @@ export interface DatabaseProxy {
   stop(): Promise<void>;
 }
 
-const SETTLE_MS = 150;
-
 interface Waiting extends HoldOptions {
   readonly arrive: () => void;
-  readonly released: Promise<void>;
+  readonly released: Promise<'lost' | undefined>;
 }
 
 /** Stands between a worker and the database's REST server, to stop time before or after any commit. */
@@ -48,13 +46,10 @@ export async function setupDatabaseProxy(target: string): Promise<DatabaseProxy>
     }
     return undefined;
   };
-  const pass = async (path: string, body: string, when: 'before' | 'after'): Promise<void> => {
+  const pass = async (path: string, body: string, when: 'before' | 'after'): Promise<'lost' | undefined> => {
     const hold = find(path, body, when);
-    if (!hold) return;
-    hold.arrive();
-    await hold.released;
-    // Whether the caller is dead shows when its connection is seen to be closed.
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    hold?.arrive();
+    return hold?.released;
   };
 
   const forward = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
@@ -63,9 +58,8 @@ export async function setupDatabaseProxy(target: string): Promise<DatabaseProxy>
     const body = Buffer.concat(parts);
     const path = incoming.url ?? '/';
     if (!connected) return void incoming.socket.destroy();
-    await pass(path, body.toString('utf8'), 'before');
-    // The caller died while its call was held: on a real line the request would never have arrived either.
-    if (incoming.socket.destroyed || !connected) return;
+    const fate = await pass(path, body.toString('utf8'), 'before');
+    if (fate === 'lost' || incoming.socket.destroyed || !connected) return void incoming.socket.destroy();
     const { host: _host, connection: _connection, 'content-length': _length, ...headers } = incoming.headers;
     const hasBody = incoming.method !== 'GET' && incoming.method !== 'HEAD';
     const answer = await fetch(`${target}${path}`, {
@@ -96,14 +90,14 @@ export async function setupDatabaseProxy(target: string): Promise<DatabaseProxy>
     url: `http://127.0.0.1:${port}`,
     hold(options) {
       const reached = Promise.withResolvers<void>();
-      const released = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<'lost' | undefined>();
       const hold = { ...options, arrive: () => reached.resolve(), released: released.promise };
       waiting.add(hold);
       return {
         reached: reached.promise,
-        release: () => {
+        release: (lost) => {
           waiting.delete(hold);
-          released.resolve();
+          released.resolve(lost);
         },
       };
     },
