@@ -13,6 +13,8 @@ let browser: TestBrowser;
 let agent: Agent;
 let shop: Server;
 let stranger: Server;
+/** What is asked while the dialog is open is answered when it is closed. */
+const closed = Promise.withResolvers<void>();
 
 /** A shop on another site (localhost is none of 127.0.0.1's), under the policy that docs/console.md recommends. */
 async function startShop(): Promise<Server> {
@@ -33,7 +35,10 @@ async function startShop(): Promise<Server> {
 const originOf = (server: Server) => `http://localhost:${(server.address() as AddressInfo).port}`;
 
 beforeAll(async () => {
-  model = await setupModel((request) => `You said: ${request.lastUser}`);
+  model = await setupModel(async (request) => {
+    if (request.lastUser.includes('Anybody there?')) await closed.promise;
+    return `You said: ${request.lastUser}`;
+  });
   model.background(wantsJson, () => ({ text: '{}' }));
   [stack, browser] = await Promise.all([setupStack({ openaiBaseUrl: model.openaiBaseUrl }), openBrowser()]);
   agent = await stack.createAgent({ name: 'Paper Pal', maxConcurrentInteractions: 10 });
@@ -76,10 +81,14 @@ test('a customer of the shop chats through the real stack', async () => {
   await page.keyboard.press('Enter');
   await frame.getByText('You said: Do you have ink?').first().waitFor();
 
-  const rows = await stack.database.sql`
-    select m.content from interactions i join interaction_messages m on m.interaction_id = i.id
-    where i.agent_id = ${agent.id} and m.role = 'customer' order by m.seq`;
-  expect(rows.map(({ content }) => content)).toEqual(['Do you have ink?']);
+  // The answer may be there before the message is stored.
+  const stored = async () => {
+    const rows = await stack.database.sql`
+      select content from interaction_messages where role = 'customer' and interaction_id =
+        (select id from interactions where agent_id = ${agent.id} order by queued_at desc limit 1) order by seq`;
+    return rows.map(({ content }) => content);
+  };
+  await expect.poll(stored).toEqual(['Do you have ink?']);
   await expectAccessible(page);
   expectNoComplaints(page);
 }, 90_000);
@@ -105,6 +114,8 @@ test('the keyboard opens it, is in it, and comes back to the button; what came m
   await message.fill('Anybody there?');
   await page.keyboard.press('Enter');
   await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  closed.resolve();
   await page.getByRole('button', { name: /Ask us \(\d new\)/ }).click();
   await frame.locator('.line.agent').filter({ hasText: 'You said: Anybody there?' }).waitFor();
 }, 60_000);
