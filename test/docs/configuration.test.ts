@@ -4,7 +4,12 @@ import { inspectConfig } from '../../src/config.ts';
 import { agentSchema } from '../../src/definitions/agent-schema.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const DOCUMENTS = ['README.md', ...readdirSync(new URL('docs/', ROOT)).map((name) => `docs/${name}`)];
+const DOCUMENTS = [
+  'README.md',
+  ...readdirSync(new URL('docs/', ROOT))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
 
 /** The names of all settings that the configuration asks the environment for. */
