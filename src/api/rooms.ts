@@ -39,8 +39,8 @@ export class Rooms {
     this.#settings = settings;
     this.url = (publicUrl ?? url).replace(/^http/, 'ws');
     const options = { requestTimeout: REQUEST_TIMEOUT_SECONDS };
-    this.#rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret, options);
-    this.#dispatch = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret, options);
+    this.#rooms = new RoomServiceClient(url, apiKey, apiSecret, options);
+    this.#dispatch = new AgentDispatchClient(url, apiKey, apiSecret, options);
   }
 
   /**

@@ -11,11 +11,7 @@ import type { Claims } from './worker.ts';
 const MOST_RECOVERIES = 8;
 
 export function createClaims(db: Database, config: Config, log: Log): Claims {
-  const rooms = new RoomServiceClient(
-    config.livekit.url.replace(/^ws/, 'http'),
-    config.livekit.apiKey,
-    config.livekit.apiSecret,
-  );
+  const rooms = new RoomServiceClient(config.livekit.url, config.livekit.apiKey, config.livekit.apiSecret);
   const leaseSeconds = config.figures.leaseMs / 1000;
   return {
     async claim(interactionId, workerId, only) {

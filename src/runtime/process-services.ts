@@ -83,11 +83,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
       clock,
       log,
     }),
-    rooms: new RoomServiceClient(
-      config.livekit.url.replace(/^ws/, 'http'),
-      config.livekit.apiKey,
-      config.livekit.apiSecret,
-    ),
+    rooms: new RoomServiceClient(config.livekit.url, config.livekit.apiKey, config.livekit.apiSecret),
     loadVad() {
       vad ??= loadVad();
       return vad;

@@ -49,7 +49,7 @@ export class QueueNotices {
   constructor(deps: QueueNoticesDeps) {
     this.#deps = deps;
     const { url, apiKey, apiSecret } = deps.config.livekit;
-    this.#rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+    this.#rooms = new RoomServiceClient(url, apiKey, apiSecret);
     this.#cues = new Cues(deps.config.speech, deps.log);
   }
 

@@ -10,7 +10,7 @@ export type Summon = (interaction: {
 }) => Promise<void>;
 
 export function createSummon({ url, apiKey, apiSecret }: Config['livekit']): Summon {
-  const dispatches = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+  const dispatches = new AgentDispatchClient(url, apiKey, apiSecret);
   return async ({ channel, interactionId, room }) => {
     const metadata = JSON.stringify({ interaction_id: interactionId, channel });
     await dispatches.createDispatch(room, AGENT_NAME, { metadata });

@@ -145,7 +145,7 @@ export class WireAgent {
 
   #service(): RoomServiceClient {
     const { url, apiKey, apiSecret } = this.#floor.livekit;
-    return new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+    return new RoomServiceClient(url, apiKey, apiSecret);
   }
 
   async #read(reader: TextStreamReader, from: string): Promise<void> {

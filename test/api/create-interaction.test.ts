@@ -17,9 +17,8 @@ beforeAll(async () => {
   const business = await database.createBusiness({ allowedOrigins: ['https://shop.example'] });
   chatAgent = await database.createAgent({ businessId: business.id });
   voiceAgent = await database.createAgent({ businessId: business.id, agentType: 'voice' });
-  const host = livekit.url.replace(/^ws/, 'http');
-  rooms = new RoomServiceClient(host, livekit.apiKey, livekit.apiSecret);
-  dispatches = new AgentDispatchClient(host, livekit.apiKey, livekit.apiSecret);
+  rooms = new RoomServiceClient(livekit.url, livekit.apiKey, livekit.apiSecret);
+  dispatches = new AgentDispatchClient(livekit.url, livekit.apiKey, livekit.apiSecret);
 });
 afterAll(() => floor?.stop());
 

@@ -57,7 +57,7 @@ describe('a customer who comes back', () => {
 
   it('finds the room again when the media server has forgotten it', async () => {
     const { url, apiKey, apiSecret } = floor.livekit;
-    const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+    const rooms = new RoomServiceClient(url, apiKey, apiSecret);
     const begun = await begin();
     await rooms.deleteRoom(begun.room);
     await post(`${begun.interaction_id}/rejoin`, { resume_token: begun.resume_token });

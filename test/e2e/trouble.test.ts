@@ -150,7 +150,7 @@ test('a job for a room of somebody else’s making: the agent serves whoever is 
   token.addGrant({ roomJoin: true, roomCreate: true, room, canPublishData: true, canSubscribe: true });
   const customer = await joinAsCustomer({ url, token: await token.toJwt(), channel: 'chat' });
   customers.push(customer);
-  const dispatches = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+  const dispatches = new AgentDispatchClient(url, apiKey, apiSecret);
   await dispatches.createDispatch(room, 'floorwalker', {
     metadata: JSON.stringify({ agent_id: plain.id, kind: 'rehearsal' }),
   });
@@ -282,7 +282,7 @@ test('a customer who leaves in mid-tool: the call comes to its end and the inter
 test('the same job delivered twice, and jobs with metadata nobody can read: one agent, no reply of another', async () => {
   const { customer, created } = await join(plain);
   const { url, apiKey, apiSecret } = stack.livekit;
-  const dispatches = new AgentDispatchClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+  const dispatches = new AgentDispatchClient(url, apiKey, apiSecret);
   const metadata = JSON.stringify({ interaction_id: created.interaction_id });
   await dispatches.createDispatch(created.room, 'floorwalker', { metadata });
   await dispatches.createDispatch(created.room, 'floorwalker', { metadata: 'not json' });
@@ -302,7 +302,7 @@ test('the same job delivered twice, and jobs with metadata nobody can read: one 
 test('a forged doorbell of the customer changes nothing', async () => {
   const { customer, created } = await join(plain);
   const { url, apiKey, apiSecret } = stack.livekit;
-  const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+  const rooms = new RoomServiceClient(url, apiKey, apiSecret);
   const [participant] = (await rooms.listParticipants(created.room)).filter(
     (p) => p.identity === customer.identity,
   );

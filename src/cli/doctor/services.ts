@@ -8,12 +8,9 @@ const DEEPGRAM = 'https://api.deepgram.com';
 
 export async function checkLiveKit(settings: Config['livekit']): Promise<readonly Finding[]> {
   const findings = new Findings('media');
-  const client = new RoomServiceClient(
-    settings.url.replace(/^ws/, 'http'),
-    settings.apiKey,
-    settings.apiSecret,
-    { requestTimeout: CHECK_TIMEOUT_MS / 1000 },
-  );
+  const client = new RoomServiceClient(settings.url, settings.apiKey, settings.apiSecret, {
+    requestTimeout: CHECK_TIMEOUT_MS / 1000,
+  });
   try {
     const rooms = await client.listRooms();
     findings.ok('LiveKit', `${settings.url} answers and accepts the key; ${rooms.length} rooms are open`);
