@@ -829,7 +829,7 @@ CREATE OR REPLACE FUNCTION floorwalker.actor()
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
-  select u from users u where u.id = auth.uid() and u.deleted_at is null
+  select u from users u where u.id = (select floorwalker.actor_id()) and u.deleted_at is null
 $function$
 ;
 
@@ -839,7 +839,31 @@ CREATE OR REPLACE FUNCTION floorwalker.actor_business()
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
-  select business_id from users where id = auth.uid() and deleted_at is null
+  select business_id from users where id = (select floorwalker.actor_id()) and deleted_at is null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.actor_id()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  me uuid := auth.uid();
+  has_factor boolean;
+begin
+  if me is null or auth.jwt() ->> 'aal' = 'aal2' or to_regclass('auth.mfa_factors') is null then
+    return me;
+  end if;
+  execute 'select exists (select from auth.mfa_factors where user_id = $1 and status = ''verified'')'
+    into has_factor using me;
+  if has_factor then
+    perform floorwalker.fail('second_factor_required',
+      'This account has a second factor, and this sign-in was without it.');
+  end if;
+  return me;
+end
 $function$
 ;
 
@@ -849,7 +873,7 @@ CREATE OR REPLACE FUNCTION floorwalker.admin_business()
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
-  select business_id from users where id = auth.uid() and deleted_at is null and role = 'admin'
+  select business_id from users where id = (select floorwalker.actor_id()) and deleted_at is null and role = 'admin'
 $function$
 ;
 
@@ -3295,7 +3319,7 @@ CREATE OR REPLACE FUNCTION floorwalker.visible_agents()
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
-  select floorwalker.visible_agents_of(auth.uid())
+  select floorwalker.visible_agents_of((select floorwalker.actor_id()))
 $function$
 ;
 
@@ -4422,6 +4446,29 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.leave_interaction(p_interaction_id uuid, p_resume_token_hash text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine interactions := floorwalker.interaction_of_token(p_interaction_id, p_resume_token_hash);
+begin
+  if mine.status in ('queued', 'active') then
+    update interactions set end_requested_at = coalesce(end_requested_at, clock_timestamp()),
+      end_requested_reason = coalesce(end_requested_reason, 'customer_ended')
+    where id = mine.id returning * into mine;
+    if mine.status = 'queued' then
+      perform floorwalker.end_interaction(mine, 'failed', mine.end_requested_reason);
+    end if;
+  end if;
+  return (select jsonb_build_object('interaction_id', id, 'status', status, 'room', livekit_room_id,
+    'generation', generation) from interactions where id = mine.id);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.load_agent_tools(p_interaction_id uuid, p_generation bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5437,8 +5484,9 @@ CREATE OR REPLACE FUNCTION public.touch_presence()
 AS $function$
 declare
   moment timestamptz := clock_timestamp();
+  me constant uuid := floorwalker.actor_id();
 begin
-  update users set last_seen_at = moment where id = auth.uid() and deleted_at is null;
+  update users set last_seen_at = moment where id = me and deleted_at is null;
   if not found then
     perform floorwalker.fail('not_allowed', 'This account is not part of any business here.');
   end if;
@@ -5812,7 +5860,7 @@ create policy reachable on public.tool_permissions for select to authenticated u
    FROM interactions i
   WHERE (i.id = tool_permissions.interaction_id)));
 
-create policy self_or_admin on public.users for select to authenticated using ((id = ( SELECT auth.uid() AS uid)) OR (business_id = ( SELECT floorwalker.admin_business() AS admin_business)));
+create policy self_or_admin on public.users for select to authenticated using ((id = ( SELECT floorwalker.actor_id() AS actor_id)) OR (business_id = ( SELECT floorwalker.admin_business() AS admin_business)));
 
 create policy reachable on public.whispers for select to authenticated using (EXISTS ( SELECT
    FROM interactions i
@@ -5927,6 +5975,10 @@ grant execute on function floorwalker.actor() to service_role;
 grant execute on function floorwalker.actor_business() to authenticated;
 
 grant execute on function floorwalker.actor_business() to service_role;
+
+grant execute on function floorwalker.actor_id() to authenticated;
+
+grant execute on function floorwalker.actor_id() to service_role;
 
 grant execute on function floorwalker.admin_business() to authenticated;
 
@@ -6163,6 +6215,8 @@ grant execute on function interaction_tracks(uuid,integer) to authenticated;
 grant execute on function keep_claims(text,jsonb,numeric) to service_role;
 
 grant execute on function leaderboard(text) to authenticated;
+
+grant execute on function leave_interaction(uuid,text) to service_role;
 
 grant execute on function load_agent_tools(uuid,bigint) to service_role;
 

@@ -80,9 +80,13 @@ export class Rooms {
     return this.#token(customerIdentity(interactionId), participantGrant(room, channel));
   }
 
-  /** The same as a customer's: a person who has taken over speaks or writes, and no more. */
-  async supervisorToken(room: string, identity: string, channel: Channel): Promise<string> {
-    return this.#token(identity, participantGrant(room, channel));
+  /**
+   * The same as a customer's: a person who has taken over speaks or writes, and no more.
+   *
+   * @param name under which the customer sees them: the one of their profile.
+   */
+  async supervisorToken(room: string, identity: string, name: string, channel: Channel): Promise<string> {
+    return this.#token(identity, participantGrant(room, channel), name);
   }
 
   /** Hears and reads, is seen by nobody, and can send nothing. */
@@ -139,9 +143,13 @@ export class Rooms {
       .filter((identity) => parseAgentIdentity(identity)?.interactionId === interactionId);
   }
 
-  async #token(identity: string, grant: VideoGrant): Promise<string> {
+  async #token(identity: string, grant: VideoGrant, name?: string): Promise<string> {
     const { apiKey, apiSecret } = this.#settings.livekit;
-    const token = new AccessToken(apiKey, apiSecret, { identity, ttl: TOKEN_LIFETIME_SECONDS });
+    const token = new AccessToken(apiKey, apiSecret, {
+      identity,
+      ttl: TOKEN_LIFETIME_SECONDS,
+      ...(name === undefined ? {} : { name }),
+    });
     token.addGrant(grant);
     return token.toJwt();
   }

@@ -74,6 +74,11 @@ export class CustomerApi {
     return joinSchema.parse(await this.#ask(path, { resume_token: resumeToken }));
   }
 
+  /** They are done: what was said is archived. Also sent by a page that closes in this moment. */
+  async leave(interactionId: string, resumeToken: string): Promise<void> {
+    await this.#ask(`/v1/interactions/${interactionId}/leave`, { resume_token: resumeToken }, true);
+  }
+
   async rate(interactionId: string, resumeToken: string, score: number, comment: string): Promise<void> {
     await this.#ask(`/v1/interactions/${interactionId}/rating`, {
       resume_token: resumeToken,
@@ -82,11 +87,11 @@ export class CustomerApi {
     });
   }
 
-  #ask(path: string, body?: unknown): Promise<unknown> {
+  #ask(path: string, body?: unknown, keepalive = false): Promise<unknown> {
     const headers = { apikey: this.#publishableKey, 'content-type': 'application/json' };
     return request(
       path,
-      body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
+      body === undefined ? { headers } : { method: 'POST', headers, keepalive, body: JSON.stringify(body) },
     );
   }
 }

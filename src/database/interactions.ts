@@ -215,6 +215,22 @@ export function resumeInteraction(
   return callFunction(db, 'resume_interaction', parameters, resumedSchema);
 }
 
+const leftSchema = z.object({
+  interaction_id: z.guid(),
+  status: interactionStatusSchema,
+  room: z.string(),
+  generation: z.number(),
+});
+
+/** The customer is done with it; harmless when it has ended. @throws FloorwalkerError `resume_token_invalid` */
+export function leaveInteraction(
+  db: Database,
+  args: { interactionId: string; resumeTokenHash: string },
+): Promise<z.output<typeof leftSchema>> {
+  const parameters = { p_interaction_id: args.interactionId, p_resume_token_hash: args.resumeTokenHash };
+  return callFunction(db, 'leave_interaction', parameters, leftSchema);
+}
+
 /** @throws FloorwalkerError `resume_token_invalid`, `invalid_rating` */
 export function rateInteraction(
   db: Database,

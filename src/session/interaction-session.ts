@@ -25,6 +25,8 @@ const RUNNING_TOOLS_MS = 5_000;
 const LINE_CLOSES_MS = 6_000;
 /** Sentence and tools together, when the interaction is handed over: the framework ends a job after 15 s. */
 const HAND_OVER_MS = 9_000;
+/** Why an interaction ends that its customer has ended, as `leave_interaction` writes it. */
+const ENDED_BY_CUSTOMER = 'customer_ended';
 
 /**
  * One interaction from its claim to its archive. An object, not a process: it keeps nothing in modules and
@@ -290,7 +292,12 @@ export class InteractionSession {
     if (news.status === 'completed' || news.status === 'failed') {
       void this.leave('the interaction was ended elsewhere');
     } else if (news.end_requested_reason !== null) {
-      void this.end('completed', news.end_requested_reason, this.#goodbye('goodbye'));
+      const reason = news.end_requested_reason;
+      if (reason === ENDED_BY_CUSTOMER) {
+        // They have turned away: nobody is there to hear the rest of a sentence, or a goodbye.
+        parts.replies.hush();
+        void this.end('completed', reason);
+      } else void this.end('completed', reason, this.#goodbye('goodbye'));
     } else {
       parts.replies.nudge();
     }

@@ -61,6 +61,7 @@ describe('the OpenAPI document', () => {
       expect.arrayContaining([
         'post /v1/interactions',
         'post /v1/interactions/{id}/rejoin',
+        'post /v1/interactions/{id}/leave',
         'post /v1/interactions/{id}/rating',
         'get /v1/interactions',
         'get /v1/interactions/{id}',

@@ -95,12 +95,49 @@ describe('a customer who comes back', () => {
     expect(body.interaction_status).toBe('completed');
   });
 
-  it('needs the publishable key as well', async () => {
+  it.each(['rejoin', 'status', 'leave'])('needs the publishable key as well (%s)', async (what) => {
     const begun = await begin();
-    const { status } = await floor.api.call(`/v1/interactions/${begun.interaction_id}/rejoin`, {
+    const { status } = await floor.api.call(`/v1/interactions/${begun.interaction_id}/${what}`, {
       body: { resume_token: begun.resume_token },
     });
     expect(status).toBe(401);
+  });
+});
+
+describe('a customer who is done', () => {
+  const leave = ({ interaction_id, resume_token }: Body) => post(`${interaction_id}/leave`, { resume_token });
+  const endOf = async ({ interaction_id }: Body) => {
+    const [row] = await floor.database.sql`
+      select i.status, i.end_reason, i.end_requested_reason, a.id is not null as archived from interactions i
+      left join interaction_archives a on a.interaction_id = i.id where i.id = ${interaction_id}`;
+    return row;
+  };
+
+  it('before anybody took the conversation up ends it there and then, as often as they say so', async () => {
+    const begun = await begin();
+    const [first, again] = [await leave(begun), await leave(begun)];
+    expect([first.status, first.body.status]).toEqual([202, 'failed']);
+    expect([again.status, again.body.status]).toEqual([202, 'failed']);
+    expect(await endOf(begun)).toMatchObject({ end_reason: 'customer_ended', archived: true });
+  });
+
+  it('asks whoever has the conversation to end it', async () => {
+    const begun = await begin();
+    await floor.database.service.rpc('claim_interaction', {
+      p_interaction_id: begun.interaction_id,
+      p_worker_id: 'worker',
+      p_lease_seconds: 600,
+    });
+    const { status, body } = await leave(begun);
+    expect([status, body]).toEqual([202, { interaction_id: begun.interaction_id, status: 'active' }]);
+    expect(await endOf(begun)).toMatchObject({ status: 'active', end_requested_reason: 'customer_ended' });
+  });
+
+  it('can end no other conversation', async () => {
+    const [mine, theirs] = [await begin(), await begin()];
+    const { status, body } = await leave({ ...theirs, resume_token: mine.resume_token });
+    expect([status, body.code]).toEqual([403, 'resume_token_invalid']);
+    expect(await endOf(theirs)).toMatchObject({ status: 'queued', end_requested_reason: null });
   });
 });
 

@@ -139,7 +139,7 @@ test('a takeover in mid-sentence: the customer hears the human and no more of th
   await theirs.getByRole('button', { name: 'Take over' }).click();
   await theirs.getByText('You have control.').waitFor();
   const committedAt = Date.now();
-  await page.getByText('A member of the team (a human)').waitFor();
+  await page.getByText(`${supervisor.name} (a human)`).waitFor();
 
   const from = Date.now() + 500;
   const until = from + 6_000;

@@ -104,6 +104,14 @@ test('a chat from choosing an agent to the rating: disclosed, stored, streamed, 
   await page.getByRole('button', { name: 'Send rating' }).click();
   await page.getByText('Thank you for telling us.').waitFor();
   expect((await newestInteraction()).rating).toBe(4);
+  // Nobody waits for a customer who has ended it.
+  const [archived] = await waitUntil(async () => {
+    const found = await stack.database.sql`
+      select i.end_reason, a.summary_source from interactions i join interaction_archives a on a.interaction_id = i.id
+      where i.id = ${id}`;
+    return found.length > 0 ? found : undefined;
+  }, 25_000);
+  expect(archived?.end_reason).toBe('customer_ended');
   await page.getByRole('button', { name: 'Start a new conversation' }).click();
   await page.getByRole('heading', { name: 'Whom would you like to talk to?' }).waitFor();
   expectNoComplaints(page);

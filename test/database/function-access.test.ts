@@ -20,6 +20,7 @@ type Role = (typeof ROLES)[number];
 const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
   create_interaction: { p_request: { agent_id: NOWHERE } },
   resume_interaction: { p_interaction_id: NOWHERE, p_resume_token_hash: 'x' },
+  leave_interaction: { p_interaction_id: NOWHERE, p_resume_token_hash: 'x' },
   rate_interaction: { p_interaction_id: NOWHERE, p_resume_token_hash: 'x', p_score: 1 },
   claim_interaction: { p_interaction_id: NOWHERE, p_worker_id: 'w', p_lease_seconds: 1 },
   heartbeat: { p_worker_id: 'w', p_leases: [], p_lease_seconds: 1 },
@@ -151,6 +152,7 @@ describe('every function', () => {
       where p.pronamespace = 'floorwalker'::regnamespace and has_function_privilege('authenticated', p.oid, 'execute')`;
     expect(rows.map(({ name }) => name).sort()).toEqual([
       'actor_business',
+      'actor_id',
       'admin_business',
       'visible_agents',
     ]);

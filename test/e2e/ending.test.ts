@@ -174,6 +174,21 @@ test('a supervisor ends the interaction over the API', async () => {
   await customer.waitFor(() => customer.disconnected);
 });
 
+test('a customer who says that they are done is not waited for: cut off, archived, and the room is closed', async () => {
+  const { customer, created } = await join();
+  await customer.send('tell me everything');
+  await customer.waitFor(() => customer.texts.some(({ text }) => text.startsWith('Heard: tell me')));
+  const path = `/v1/interactions/${created.interaction_id}/leave`;
+  const body = { resume_token: created.resume_token };
+  expect(await stack.request(path, { body })).toMatchObject({ status: 202, body: { status: 'active' } });
+  // They have come no nearer to the end of the time that one who is only away has to come back.
+  await customer.waitFor(() => customer.disconnected);
+  const archive = await archiveOf(created.interaction_id);
+  expect(archive).toMatchObject({ status: 'completed', end_reason: 'customer_ended', fcr_status: true });
+  expect(customer.agentTexts.join(' ')).not.toMatch(/bye/i);
+  expect(await stack.request(path, { body })).toMatchObject({ status: 202, body: { status: 'completed' } });
+});
+
 test('a customer who reloads the page finds the conversation again; one who stays away is let go', async () => {
   const { customer, created } = await join();
   await customer.send('remember the blue one');

@@ -30,7 +30,7 @@ const takeover = createRoute({
   tags,
   summary: 'Take the conversation over: the agent falls silent at once',
   description:
-    'One person has control. Whoever has it already gets a new token. The token is for the microphone of a call, or for text on `lk.chat`; at the hand back its holder is removed from the room.',
+    'One person has control. Whoever has it already gets a new token. The token is for the microphone of a call, or for text on `lk.chat`; at the hand back its holder is removed from the room. The customer sees the name of their profile.',
   security,
   request: {
     params,
@@ -124,14 +124,14 @@ export function addControlRoutes(api: Api, parts: ApiParts, person: MiddlewareHa
   api.openapi(takeover, async (context) => {
     const { id } = context.req.valid('param');
     const { insist } = context.req.valid('json');
-    const { db, id: userId } = context.get('person');
+    const { db, id: userId, name } = context.get('person');
     const log = context.get('log');
     const taken = await takeOver(db, { interactionId: id, insist: insist ?? false });
     const { livekit_room_id: room, interaction_type: channel } = taken;
     doorbell.ring(room, id, log, taken.generation);
     if (taken.taken_from !== null) await expel(room, taken.taken_from, log);
     const identity = supervisorIdentity(userId);
-    const token = await rooms.supervisorToken(room, identity, channel);
+    const token = await rooms.supervisorToken(room, identity, name, channel);
     return context.json({ url: rooms.url, token, identity }, 200);
   });
 

@@ -4,6 +4,7 @@ import type { MiddlewareHandler } from 'hono';
 import {
   completeInteraction,
   createInteraction,
+  leaveInteraction,
   rateInteraction,
   resumeInteraction,
 } from '../../database/interactions.ts';
@@ -23,6 +24,7 @@ import { guard } from './guard.ts';
 export const CUSTOMER_PATHS = [
   '/v1/interactions',
   '/v1/interactions/:id/rejoin',
+  '/v1/interactions/:id/leave',
   '/v1/interactions/:id/rating',
   '/v1/interactions/:id/status',
 ] as const;
@@ -124,6 +126,32 @@ const status = createRoute({
   },
 });
 
+const leave = createRoute({
+  method: 'post',
+  path: '/v1/interactions/{id}/leave',
+  tags: ['Customers'],
+  summary: 'End it for good: what was said is archived at once',
+  description:
+    'Once this is answered the end is certain. May be sent again. A customer who only disconnects is waited for, as one whose page reloads.',
+  security,
+  request: {
+    params,
+    body: {
+      required: true,
+      content: json(z.strictObject({ resume_token: resumeTokenSchema }).openapi('LeaveInteraction')),
+    },
+  },
+  responses: {
+    202: {
+      description: 'It ends now, or has ended',
+      content: json(
+        z.object({ interaction_id: idSchema, status: interactionStatusSchema }).openapi('LeftInteraction'),
+      ),
+    },
+    ...problems(400, 401, 403, 413, 415, 503),
+  },
+});
+
 const rate = createRoute({
   method: 'post',
   path: '/v1/interactions/{id}/rating',
@@ -219,7 +247,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
   const keyed = requirePublishableKey(publishableKey);
   const hashAddress = addressHasher(settings.supabase.secretKey);
 
-  for (const route of [create, rejoin, rate, publicAgents]) guard(api, route, keyed);
+  for (const route of [create, rejoin, status, leave, rate, publicAgents]) guard(api, route, keyed);
 
   api.openapi(create, async (context) => {
     const { agent_id, channel, phone_number } = context.req.valid('json');
@@ -285,6 +313,17 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
       resumeTokenHash: hashResumeToken(context.req.valid('json').resume_token),
     });
     return context.json({ interaction_id: id, status: found.status, position: found.position }, 200);
+  });
+
+  api.openapi(leave, async (context) => {
+    const { id } = context.req.valid('param');
+    const left = await leaveInteraction(db, {
+      interactionId: id,
+      resumeTokenHash: hashResumeToken(context.req.valid('json').resume_token),
+    });
+    const log = context.get('log').child({ interactionId: id });
+    if (left.status === 'active') parts.doorbell.ring(left.room, id, log, left.generation);
+    return context.json({ interaction_id: id, status: left.status }, 202);
   });
 
   api.openapi(rate, async (context) => {

@@ -2669,6 +2669,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/interactions/{id}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End it for good: what was said is archived at once
+         * @description Once this is answered the end is certain. May be sent again. A customer who only disconnects is waited for, as one whose page reloads.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["LeaveInteraction"];
+                };
+            };
+            responses: {
+                /** @description It ends now, or has ended */
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["LeftInteraction"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is too large */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The body is not JSON */
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/interactions/{id}/messages": {
         parameters: {
             query?: never;
@@ -3329,7 +3437,7 @@ export interface paths {
         put?: never;
         /**
          * Take the conversation over: the agent falls silent at once
-         * @description One person has control. Whoever has it already gets a new token. The token is for the microphone of a call, or for text on `lk.chat`; at the hand back its holder is removed from the room.
+         * @description One person has control. Whoever has it already gets a new token. The token is for the microphone of a call, or for text on `lk.chat`; at the hand back its holder is removed from the room. The customer sees the name of their profile.
          */
         post: {
             parameters: {
@@ -5807,6 +5915,19 @@ export interface components {
             /** @enum {string} */
             supervisor_type: "chat" | "voice";
             username: string | null;
+        };
+        LeaveInteraction: {
+            /** @description Proof that the interaction is this customer’s; keep it as a secret. */
+            resume_token: string;
+        };
+        LeftInteraction: {
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            interaction_id: string;
+            /** @enum {string} */
+            status: "queued" | "active" | "completed" | "failed";
         };
         LiveEvent: {
             data: {

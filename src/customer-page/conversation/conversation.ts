@@ -38,6 +38,7 @@ const AGENT_AWAY_MS = 1_000;
 const ASK_AGAIN_MS = 5_000;
 /** The API lets a customer back in for at most this long. */
 const REJOIN_FOR_MS = 600_000;
+const TELL_AT_MOST = 8;
 const OVER = ['interaction_ended', 'interaction_not_found', 'resume_token_invalid'];
 
 /** One interaction from the customer's side: joins, comes back after a lost connection, notices the end. */
@@ -116,9 +117,25 @@ export class CustomerConversation {
     await this.#api.rate(this.#key.id, this.#key.resumeToken, score, comment);
   }
 
-  /** The customer goes; what they had not sent is lost with them. */
+  /** The customer goes, for good; what they had not sent is lost with them. */
   async leave(): Promise<void> {
+    if (this.#left) return;
+    const told = this.#tellThatItIsOver();
     await this.#finish('ended');
+    await told;
+  }
+
+  /** Nobody who has ended a conversation is asked to wait for that; it is archived when we are reached again. */
+  async #tellThatItIsOver(): Promise<void> {
+    for (let attempt = 0; attempt < TELL_AT_MOST; attempt += 1) {
+      try {
+        return await this.#api.leave(this.#key.id, this.#key.resumeToken);
+      } catch (error) {
+        // Who is not reached at all waits for the customer as for one who lost their connection, and ends it then.
+        if (!(error instanceof Refusal && error.passing)) return;
+      }
+      await pause(Math.min(500 * 2 ** attempt, 10_000));
+    }
   }
 
   /** Another tab has the conversation; this one takes it back. */

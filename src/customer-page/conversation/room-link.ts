@@ -8,12 +8,11 @@ import {
   TOPIC_ACK,
   TOPIC_CHAT,
   TOPIC_HISTORY,
+  TOPIC_QUEUE,
 } from '../../domain/identities.ts';
 import type { Join } from '../api.ts';
 
 const TOPIC_TRANSCRIPTION = 'lk.transcription';
-/** Each change of the customer's place in the queue: `{"position": 2}`. */
-const TOPIC_QUEUE = 'floorwalker.queue';
 const ATTRIBUTE_SEGMENT = 'lk.segment_id';
 const ATTRIBUTE_FINAL = 'lk.transcription_final';
 
