@@ -40,6 +40,11 @@ export class Measurements {
     series.values.push(value);
   }
 
+  /** For whoever waits. */
+  tell(line: string): void {
+    this.#progress(line);
+  }
+
   async repeat(part: PartName, times: number, sample: (nth: number) => Promise<void>): Promise<void> {
     for (let nth = 1; nth <= times; nth += 1) {
       this.#progress(`${part} ${nth}/${times}`);

@@ -172,8 +172,11 @@ export class Stack {
     return { id: created.interaction_id, customer, askedAt, createdAt };
   }
 
-  /** Ends a conversation as its supervisor, and waits until its archive is there and the worker is at rest again. */
-  async end(agent: Agent, visit: Visit): Promise<void> {
+  /**
+   * Ends a conversation as its supervisor, and waits until its archive is there and, where nothing else goes on, the
+   * worker is at rest again.
+   */
+  async end(agent: Agent, visit: Visit, { rest = true } = {}): Promise<void> {
     const { chat, voice } = this.#people;
     const person = agent.agentType === 'voice' ? voice : chat;
     try {
@@ -190,7 +193,7 @@ export class Stack {
       await visit.customer.leave();
       this.#customers.delete(visit.customer);
     }
-    await this.rest();
+    if (rest) await this.rest();
   }
 
   /** Ends every conversation whose customer has left, without the time they would have to come back. */

@@ -7,7 +7,11 @@ import { greeted } from './chat.ts';
 import { answered } from './voice.ts';
 
 /** So many takeovers happen in one conversation before the next is begun. */
-const PER_CONVERSATION = 10;
+const PER_CONVERSATION = 25;
+/** Conversations at once: enough to be done in minutes, few enough that they do not disturb one another. */
+const AT_ONCE = { chat: 2, voice: 2 } as const;
+/** As many conversations may fail before the rest is given up. */
+const MAY_FAIL = 3;
 const REQUEST = 'Please tell me a story.';
 /** Longer than any pause inside of what the agent says. */
 const SILENCE_MS = 1_000;
@@ -25,7 +29,7 @@ async function inMidSentence({ customer }: Visit, channel: Channel, since: numbe
     });
   }
   // People press the button at no particular moment of what is said.
-  await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 1_500));
+  await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 700));
 }
 
 /** When the customer last heard or read something of the agent. */
@@ -54,6 +58,16 @@ async function takeOverOnce(
     select extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000 as moment from interaction_steps
     where interaction_id = ${visit.id} and step_type = 'takeover' order by id desc limit 1`;
   const committedAt = momentSchema.parse(row?.moment);
+  const [told] = await stack.sql`
+    select extract(epoch from (output ->> 'at')::timestamptz) * 1000 as moment from interaction_steps
+    where interaction_id = ${visit.id} and step_type = 'silenced' and (output ->> 'at')::timestamptz
+      > to_timestamp(${committedAt / 1_000}) - interval '20 milliseconds' order by id desc limit 1`;
+  // The step is stored with the next batch; where it is late, this one sample has no such part.
+  if (told) {
+    const heardAt = momentSchema.parse(told.moment);
+    results.add('takeover', `  ${channel}: commit to the session's decision`, heardAt - committedAt);
+    results.add('takeover', `  ${channel}: the session's decision to the last of it`, silentAt - heardAt);
+  }
   results.add(
     'takeover',
     `${channel}: commit to the agent's last ${channel === 'voice' ? 'sound' : 'word'}`,
@@ -79,6 +93,31 @@ async function takeOverOnce(
   return returnedAt;
 }
 
+async function converse(
+  stack: Stack,
+  agent: Agent,
+  results: Measurements,
+  takeNext: () => boolean,
+): Promise<void> {
+  const visit = await stack.join(agent);
+  const voice = agent.agentType === 'voice';
+  try {
+    await (voice ? answered(visit) : greeted(visit));
+    let since = Date.now();
+    if (voice) {
+      await visit.customer.waitForQuiet(SILENCE_MS, { deadlineMs: DEADLINE_MS });
+      await visit.customer.say(REQUEST);
+    } else await visit.customer.send(REQUEST);
+    for (let round = 0; round < PER_CONVERSATION && takeNext(); round += 1) {
+      since = await takeOverOnce(stack, agent, visit, since, results);
+    }
+    // An agent that is telling a story finishes its sentence before it says goodbye.
+    await stack.request(`/v1/interactions/${visit.id}/takeover`, {}, stack.supervisorOf(agent));
+  } finally {
+    await stack.end(agent, visit, { rest: false });
+  }
+}
+
 /** From a takeover's commit, by the database's own record of it, to the last thing that the customer hears of the agent. */
 export async function measureTakeover(
   stack: Stack,
@@ -88,23 +127,18 @@ export async function measureTakeover(
   for (const channel of ['chat', 'voice'] as const) {
     const agent = await stack.createAgent({ agentType: channel });
     let left = options.takeovers;
-    await results.repeat('takeover', Math.ceil(left / PER_CONVERSATION), async () => {
-      const visit = await stack.join(agent);
-      try {
-        await (channel === 'voice' ? answered(visit) : greeted(visit));
-        let since = Date.now();
-        if (channel === 'voice') {
-          await visit.customer.waitForQuiet(SILENCE_MS, { deadlineMs: DEADLINE_MS });
-          await visit.customer.say(REQUEST);
-        } else await visit.customer.send(REQUEST);
-        for (let round = 0; round < PER_CONVERSATION && left > 0; round += 1, left -= 1) {
-          since = await takeOverOnce(stack, agent, visit, since, results);
-        }
-        // An agent that is telling a story finishes its sentence before it says goodbye.
-        await stack.request(`/v1/interactions/${visit.id}/takeover`, {}, stack.supervisorOf(agent));
-      } finally {
-        await stack.end(agent, visit);
+    const failedBefore = results.failures.length;
+    const takeNext = (): boolean => {
+      left -= 1;
+      if (left >= 0 && left % 10 === 0) results.tell(`takeover ${channel}: ${left} to go`);
+      return left >= 0;
+    };
+    const line = async (): Promise<void> => {
+      while (left > 0 && results.failures.length - failedBefore < MAY_FAIL) {
+        await results.attempt('takeover', () => converse(stack, agent, results, takeNext));
       }
-    });
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE[channel], left) }, line));
+    await stack.rest();
   }
 }

@@ -18,8 +18,17 @@ export class Doorbell {
 
   /** @param generation of the session to ring for, where it is known: one request to LiveKit less. */
   ring(room: string, interactionId: string, log: Log, generation?: number): void {
+    this.#send(room, interactionId, log, { generation });
+  }
+
+  /** A person has taken over: the agent is silent before it looks. */
+  hush(room: string, interactionId: string, log: Log, generation: number): void {
+    this.#send(room, interactionId, log, { generation, hush: true });
+  }
+
+  #send(room: string, interactionId: string, log: Log, how: Parameters<Rooms['ringDoorbell']>[2]): void {
     const ringing = this.#rooms
-      .ringDoorbell(room, interactionId, generation)
+      .ringDoorbell(room, interactionId, how)
       .then(() => this.#metrics.doorbells.inc({ result: 'rung' }))
       .catch((err: unknown) => {
         this.#metrics.doorbells.inc({ result: 'failed' });

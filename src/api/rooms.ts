@@ -13,6 +13,7 @@ import {
   customerIdentity,
   parseAgentIdentity,
   TOPIC_DOORBELL,
+  TOPIC_HUSH,
 } from '../domain/identities.ts';
 import { FloorwalkerError } from '../errors.ts';
 import type { ApiSettings } from './settings.ts';
@@ -114,9 +115,15 @@ export class Rooms {
    * Tells the agent, and nobody else, to look at the database now. Carries no content, so that a lost, late
    * or doubled ring changes nothing.
    *
+   * @param hush a person has taken over: silence first, then the look.
+   *
    * @throws FloorwalkerError `media_unavailable`; the worker's poll finds the change all the same
    */
-  async ringDoorbell(room: string, interactionId: string, generation?: number): Promise<void> {
+  async ringDoorbell(
+    room: string,
+    interactionId: string,
+    { generation, hush = false }: { generation?: number | undefined; hush?: boolean } = {},
+  ): Promise<void> {
     await this.#ask('ring the doorbell', async () => {
       const destinationIdentities =
         generation === undefined
@@ -126,7 +133,7 @@ export class Rooms {
       if (destinationIdentities.length === 0) return;
       await this.#rooms.sendData(room, new Uint8Array(), DataPacket_Kind.RELIABLE, {
         destinationIdentities,
-        topic: TOPIC_DOORBELL,
+        topic: hush ? TOPIC_HUSH : TOPIC_DOORBELL,
       });
     });
   }

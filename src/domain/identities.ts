@@ -6,6 +6,8 @@ export const TOPIC_ACK = 'floorwalker.ack';
 /** What was said so far, as one JSON text, to a customer who comes back (a reloaded page). */
 export const TOPIC_HISTORY = 'floorwalker.history';
 export const TOPIC_DOORBELL = 'floorwalker.doorbell';
+/** The doorbell of a takeover: the agent falls silent before it looks, and goes on if nobody has taken over. */
+export const TOPIC_HUSH = 'floorwalker.hush';
 /** From the server to a customer who waits for an agent: `{"position": n}`. */
 export const TOPIC_QUEUE = 'floorwalker.queue';
 /** Attribute of a text stream that carries the sender's own id of a message, for acknowledgement. */

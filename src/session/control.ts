@@ -13,6 +13,10 @@ export interface ControlDeps {
   readonly rooms: SessionServices['rooms'];
   /** How long a person who has control may be out of the room before the agent goes on. */
   readonly graceMs: number;
+  /** A person is said to have taken over: silent at once, until `onTaken` or `onUnfounded`. */
+  onAnnounced(): void;
+  /** Nobody had taken over after all. */
+  onUnfounded(): void;
   /** A person has control: from now on the agent says nothing. Again when another person takes it from them. */
   onTaken(holder: Holder): void;
   /** The agent has control again; called when the person who had it can't speak in the room any more. */
@@ -27,6 +31,8 @@ export interface Holder {
   readonly name: string;
 }
 
+/** A poll that was under way when the bell rang may have looked before it; the one after it has not. */
+const POLLS_THAT_KNOW = 2;
 const RELEASE_RETRY_MS = 1_000;
 const EXPEL_MS = 2_000;
 
@@ -40,6 +46,8 @@ export class Control {
   #holder: Holder | undefined;
   #cancelGrace: (() => void) | undefined;
   #droppedOut = false;
+  /** How many polls must say that the agent has control before an announced takeover counts as unfounded. */
+  #polls = 0;
   #closed = false;
 
   constructor(deps: ControlDeps) {
@@ -69,6 +77,16 @@ export class Control {
     this.#cancelGrace?.();
   }
 
+  /**
+   * The bell of a takeover rang. Silence comes first and the row afterwards: to a person who begins to speak, the
+   * time of a question to the database is long.
+   */
+  announced(): void {
+    if (this.#closed || this.#holder) return;
+    this.#polls = POLLS_THAT_KNOW;
+    this.#deps.onAnnounced();
+  }
+
   /** What the row says now, from the poll. */
   update(news: Pick<SessionNews, 'control' | 'controlled_by' | 'controlled_by_name'>): void {
     if (this.#closed) return;
@@ -77,6 +95,9 @@ export class Control {
       this.#taken({ id: news.controlled_by, name: news.controlled_by_name ?? '' });
     } else if (this.#holder) {
       void this.#returned(this.#holder);
+    } else if (this.#polls > 0) {
+      this.#polls -= 1;
+      if (this.#polls === 0) this.#deps.onUnfounded();
     }
   }
 
@@ -102,6 +123,7 @@ export class Control {
     const before = this.#holder;
     this.#holder = holder;
     this.#droppedOut = false;
+    this.#polls = 0;
     this.#deps.onTaken(holder);
     if (before && before.id !== holder.id) void this.#expel(before.id);
     if (this.#isHere(holder)) this.#cancelGrace?.();

@@ -1,7 +1,7 @@
 import { voice } from '@livekit/agents';
 import { DisconnectReason, type Room, RoomEvent } from '@livekit/rtc-node';
 import type { PromptBook } from '../definitions/prompts.ts';
-import { TOPIC_DOORBELL } from '../domain/identities.ts';
+import { TOPIC_DOORBELL, TOPIC_HUSH } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Claim } from './claim.ts';
 import { within } from './clock.ts';
@@ -315,7 +315,9 @@ export class InteractionSession {
     topic?: string,
   ) => {
     // A bell of the server has no sender; whoever else rings it is not listened to.
-    if (topic === TOPIC_DOORBELL && from === undefined) this.#services.leases.ring();
+    if (from !== undefined || (topic !== TOPIC_DOORBELL && topic !== TOPIC_HUSH)) return;
+    if (topic === TOPIC_HUSH) this.#parts?.control.announced();
+    this.#services.leases.ring();
   };
 
   readonly #onDisconnected = (reason: DisconnectReason): void => {

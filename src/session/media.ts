@@ -36,6 +36,9 @@ export interface Media {
   readonly fallbackModel: llm.LLM | undefined;
 }
 
+/** What is ahead of the caller's ear, against pauses of a busy machine; dropped when the agent is interrupted. */
+const AUDIO_QUEUE_MS = 250;
+
 /** The framework closes a session after three failed requests; a conversation goes on with an apology instead. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 
@@ -96,7 +99,12 @@ export async function createMedia(
     room,
     participant: claim.customerIdentity,
     inputOptions: { textEnabled: false, audioEnabled: voiceCall, closeOnDisconnect: false },
-    outputOptions: { audioEnabled: voiceCall, transcriptionEnabled: true, syncTranscription: voiceCall },
+    outputOptions: {
+      audioEnabled: voiceCall,
+      transcriptionEnabled: true,
+      syncTranscription: voiceCall,
+      queueSizeMs: AUDIO_QUEUE_MS,
+    },
   });
   return { session, roomIo, model, fallbackModel, stt: speech?.stt };
 }

@@ -188,6 +188,8 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     leases,
     rooms,
     graceMs: config.figures.takeoverGraceMs,
+    onAnnounced: () => takeover.announced(),
+    onUnfounded: () => takeover.unfounded(),
     onTaken: (holder) => takeover.begin(holder.id),
     onReturned: (why) => void takeover.end(why),
     clock,

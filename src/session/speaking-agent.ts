@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { ReadableStream } from 'node:stream/web';
+import { ReadableStream, TransformStream } from 'node:stream/web';
 import { llm, type stt, voice } from '@livekit/agents';
-import type { AudioFrame } from '@livekit/rtc-node';
+import { AudioFrame } from '@livekit/rtc-node';
 import { maskCardNumbers } from '../domain/card-numbers.ts';
 import type { Log } from '../log.ts';
 import { type Clock, delay } from './clock.ts';
@@ -101,6 +101,18 @@ export class SpeakingAgent extends voice.Agent {
   ): Promise<ReadableStream<stt.SpeechEvent | string> | null> {
     const events = await voice.Agent.default.sttNode(this, audio, modelSettings);
     return events === null ? null : ReadableStream.from(maskEvents(events));
+  }
+
+  /**
+   * In short frames: when somebody takes over, the frame that is being handed over is the last one, and the framework
+   * waits for its end before it drops what is queued.
+   */
+  override async ttsNode(
+    text: ReadableStream<string>,
+    modelSettings: voice.ModelSettings,
+  ): Promise<ReadableStream<AudioFrame> | null> {
+    const frames = await voice.Agent.default.ttsNode(this, text, modelSettings);
+    return frames?.pipeThrough(shortFrames()) ?? null;
   }
 
   /** What is on its way to the customer, in the pace of the model; a call's voice is some words behind. */
@@ -217,6 +229,23 @@ async function* overhear<Part extends string | voice.TimedString>(
     hear(typeof part === 'string' ? part : part.text);
     yield part;
   }
+}
+
+const FRAME_MS = 20;
+
+function shortFrames(): TransformStream<AudioFrame, AudioFrame> {
+  return new TransformStream({
+    transform(frame, controller) {
+      const { data, sampleRate, channels, samplesPerChannel, userdata } = frame;
+      const most = Math.round((sampleRate * FRAME_MS) / 1_000);
+      for (let from = 0; from < samplesPerChannel; from += most) {
+        const count = Math.min(most, samplesPerChannel - from);
+        // A copy: a frame is handed to the native side by the whole of its buffer.
+        const part = data.slice(from * channels, (from + count) * channels);
+        controller.enqueue(new AudioFrame(part, sampleRate, channels, count, from === 0 ? userdata : {}));
+      }
+    },
+  });
 }
 
 async function* maskEvents(

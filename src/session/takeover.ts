@@ -31,17 +31,30 @@ export class Takeover {
   readonly #deps: TakeoverDeps;
   #times = 0;
   #current = 0;
+  /** Silent since an announced takeover whose row was not read yet. */
+  #silenced: { readonly at: number; readonly wasSpeaking: boolean } | undefined;
 
   constructor(deps: TakeoverDeps) {
     this.#deps = deps;
   }
 
+  announced(): void {
+    this.#silenced ??= this.#fallSilent();
+  }
+
+  /** Nobody has taken over after all: what was cut off is said. */
+  unfounded(): void {
+    const cutOff = this.#silenced?.wasSpeaking ?? false;
+    this.#silenced = undefined;
+    this.#deps.replies.release();
+    if (cutOff) this.#deps.replies.request();
+  }
+
   begin(person: string): void {
-    const { replies, recorder, voice, clock } = this.#deps;
-    const at = clock.now();
+    const { recorder, voice } = this.#deps;
+    const { at, wasSpeaking } = this.#silenced ?? this.#fallSilent();
+    this.#silenced = undefined;
     this.#current += 1;
-    const wasSpeaking = replies.speaking;
-    replies.hold();
     voice?.listenTo(person);
     // When the row changed is the database's step; this says when the agent stopped.
     recorder.step('silenced', { output: { was_speaking: wasSpeaking, at: new Date(at).toISOString() } });
@@ -66,6 +79,13 @@ export class Takeover {
     replies.release();
     this.#deps.onResumed();
     this.#goOn(why);
+  }
+
+  #fallSilent(): { at: number; wasSpeaking: boolean } {
+    const { replies, clock } = this.#deps;
+    const silenced = { at: clock.now(), wasSpeaking: replies.speaking };
+    replies.hold();
+    return silenced;
   }
 
   #goOn(why: 'handed_back' | 'dropped_out'): void {

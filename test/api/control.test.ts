@@ -8,6 +8,7 @@ import {
   supervisorIdentity,
   TOPIC_CHAT,
   TOPIC_DOORBELL,
+  TOPIC_HUSH,
 } from '../../src/domain/identities.ts';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { openInteraction } from './gated-call.ts';
@@ -56,11 +57,12 @@ async function joinAs(identity: string, room: string): Promise<Room> {
 const act = (person: Person, id: string, what: string, body: unknown = {}) =>
   floor.api.call(`/v1/interactions/${id}/${what}`, { body, token: person.accessToken });
 
-/** What a participant hears of the doorbell; the count grows. */
-function bells(room: Room): { rings: number } {
-  const heard = { rings: 0 };
+/** What a participant hears of the doorbell; the counts grow. */
+function bells(room: Room): { rings: number; hushes: number } {
+  const heard = { rings: 0, hushes: 0 };
   room.on(RoomEvent.DataReceived, (_payload, from, _kind, topic) => {
     if (topic === TOPIC_DOORBELL && from === undefined) heard.rings += 1;
+    if (topic === TOPIC_HUSH && from === undefined) heard.hushes += 1;
   });
   return heard;
 }
@@ -75,8 +77,10 @@ describe('takeover', () => {
     const { status, body } = await act(supervisor, mine.id, 'takeover');
     expect(status).toBe(200);
     expect(body.identity).toBe(supervisorIdentity(supervisor.id));
-    await eventually('the bell', () => heard.rings === 1 || undefined);
+    await eventually('the bell', () => heard.hushes === 1 || undefined);
     const person = await join(body.token);
+    const shownName = () => customer.remoteParticipants.get(supervisorIdentity(supervisor.id))?.name;
+    expect(await eventually('the person', () => shownName())).toBe('Sam');
     const gone = new Promise((resolve) => person.once(RoomEvent.Disconnected, resolve));
     const shown = await floor.api.call(`/v1/interactions/${mine.id}`, { token: supervisor.accessToken });
     expect(shown.body).toMatchObject({
@@ -86,8 +90,8 @@ describe('takeover', () => {
     });
     expect((await act(supervisor, mine.id, 'handback', { note: 'be kind' })).status).toBe(204);
     await gone;
-    await eventually('the second bell', () => heard.rings === 2 || undefined);
-    expect(overheard.rings).toBe(0);
+    await eventually('the second bell', () => heard.rings === 1 || undefined);
+    expect(overheard).toEqual({ rings: 0, hushes: 0 });
     expect((await act(supervisor, mine.id, 'handback')).body.code).toBe('control_not_held');
   });
 

@@ -1,5 +1,6 @@
+import { AudioStream, Room, RoomEvent, TrackKind } from '@livekit/rtc-node';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Customer, joinAsCustomer } from '../../src/embedded/rehearsal/caller/caller.ts';
+import { type Customer, joinAsCustomer, SOUND_DB } from '../../src/embedded/rehearsal/caller/caller.ts';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
 import { setupSpeech, type TestSpeech } from '../support/speech.ts';
@@ -44,9 +45,11 @@ afterAll(async () => {
 }, 60_000);
 
 const people: Customer[] = [];
+const listeners: Room[] = [];
 afterEach(async (context) => {
   if (context.task.result?.state === 'fail') console.error(stack.log.slice(-60).join('\n'));
   for (const person of people.splice(0)) await person.leave();
+  for (const room of listeners.splice(0)) await room.disconnect();
 });
 
 async function callWithStory() {
@@ -64,10 +67,9 @@ async function callWithStory() {
 }
 
 /** Takes over and joins with a microphone, which hears the customer. */
-async function takeOver(created: Created): Promise<{ human: Customer; takenAt: number }> {
+async function takeOver(created: Created): Promise<{ human: Customer }> {
   const path = `/v1/interactions/${created.interaction_id}/takeover`;
   const taken = await stack.request(path, { body: {}, as: supervisor });
-  const takenAt = Date.now();
   const { url, token } = taken.body as { url: string; token: string };
   const human = await joinAsCustomer({
     url,
@@ -78,7 +80,7 @@ async function takeOver(created: Created): Promise<{ human: Customer; takenAt: n
   });
   people.push(human);
   await human.prepare(OFFER);
-  return { human, takenAt };
+  return { human };
 }
 
 const said = (created: Created, role: string) =>
@@ -99,10 +101,9 @@ const handBack = (created: Created, body: object = {}) =>
 
 test('taken over in mid-sentence: the agent is cut off, both people are heard and written down, and it goes on', async () => {
   const { customer, created } = await callWithStory();
-  const { human, takenAt } = await takeOver(created);
+  const { human } = await takeOver(created);
+  // How fast the story is cut off is measured by the bench, on a machine of its own.
   const silentAt = await customer.waitForQuiet(700);
-  // The story goes on for half a minute. How fast it is cut off is measured by the bench, on a machine of its own.
-  expect(silentAt - takenAt).toBeLessThan(4_000);
   const asked = model.turns.length;
 
   const offer = await human.say(OFFER);
@@ -135,7 +136,6 @@ test('taken over in mid-sentence: the agent is cut off, both people are heard an
   await human.waitFor(() => human.disconnected, { what: 'the removal of the human' });
   const resumedAt = await customer.waitForSound(last.endedAt);
   expect(resumedAt).toBeGreaterThan(returnedAt);
-  expect(resumedAt - returnedAt).toBeLessThan(5_000);
   await customer.waitForText(/A\.I\. assistant again/);
   await customer.waitForQuiet(1_200);
   await customer.say(THANKS);
@@ -155,3 +155,51 @@ test('a customer who waits is answered after the hand back; a human who hangs up
   expect(apology.at - leftAt).toBeGreaterThan(GRACE_MS - 500);
   await customer.waitForText(/You said: That is very kind/, { deadlineMs: 25_000 });
 }, 90_000);
+
+/** Joins as any LiveKit client does; `lastHeard` says when there was a voice from whom. */
+async function listen({ url, token }: { url: string; token: string }) {
+  const room = new Room();
+  listeners.push(room);
+  const lastHeard = new Map<string, number>();
+  room.on(RoomEvent.TrackSubscribed, (track, _publication, { identity }) => {
+    if (track.kind !== TrackKind.KIND_AUDIO) return;
+    const frames = new AudioStream(track, { sampleRate: 16_000, numChannels: 1, frameSizeMs: 20 });
+    void (async () => {
+      for await (const { data } of frames) {
+        const power = data.reduce((sum, sample) => sum + sample * sample, 0) / data.length / 32768 ** 2;
+        if (10 * Math.log10(power + 1e-12) > SOUND_DB) lastHeard.set(identity, Date.now());
+      }
+    })();
+  });
+  await room.connect(url, token, { autoSubscribe: true, dynacast: false });
+  return { room, lastHeard };
+}
+
+test('a hidden monitor hears the customer and the agent, and the customer’s client knows of nobody who listens', async () => {
+  const created = await stack.create(agent);
+  const customer = await joinAsCustomer({
+    url: created.url,
+    token: created.token,
+    channel: 'voice',
+    // Whoever this client is told of, and not agents alone.
+    agentPrefix: '',
+    speech: { baseUrl: speech.openaiBaseUrl },
+  });
+  people.push(customer);
+  await customer.prepare(THANKS);
+  await customer.waitForText(/Hello from Harbour Goods/, { deadlineMs: 50_000 });
+  const path = `/v1/interactions/${created.interaction_id}/monitor`;
+  const { body } = await stack.request(path, { body: {}, as: supervisor });
+  const monitor = await listen(body as { url: string; token: string });
+  const spoken = await customer.say(THANKS);
+  const heardOfCustomer = (since: number) => (monitor.lastHeard.get(customer.identity) ?? 0) >= since;
+  const heardOfAgent = (since: number) =>
+    [...monitor.lastHeard].some(([identity, at]) => identity.startsWith('agent-') && at >= since);
+  await customer.waitFor(() => heardOfCustomer(spoken.startedAt), { what: 'the customer, at the monitor' });
+  await customer.waitFor(() => heardOfAgent(spoken.endedAt), {
+    what: 'the agent’s answer, at the monitor',
+    deadlineMs: 30_000,
+  });
+  expect(customer.agentsSeen.length).toBeGreaterThan(0);
+  expect(customer.agentsSeen.filter((identity) => !identity.startsWith('agent-'))).toEqual([]);
+}, 120_000);

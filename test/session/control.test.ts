@@ -63,6 +63,8 @@ function setup(given: { holder?: typeof SAM | null; here?: string[] } = {}) {
       },
     } as ControlDeps['rooms'],
     graceMs: GRACE_MS,
+    onAnnounced: () => happened.push('announced'),
+    onUnfounded: () => happened.push('unfounded'),
     onTaken: ({ id }) => happened.push(`taken by ${id}`),
     onReturned: (why) => happened.push(why),
     clock,
@@ -88,6 +90,23 @@ it('a person takes control and hands it back: they are out of the room before th
   giveBack();
   await settled();
   expect(happened).toEqual(['taken by sam', 'expelled supervisor-sam', 'handed_back']);
+});
+
+it('an announced takeover silences before the row is read, whatever a poll that was under way says', async () => {
+  const { control, happened, news, take } = setup();
+  control.announced();
+  control.update(news());
+  take('sam');
+  control.announced();
+  control.update(news());
+  expect(happened).toEqual(['announced', 'taken by sam']);
+});
+
+it('an announced takeover that the row knows nothing of is unfounded, once', async () => {
+  const { control, happened, news } = setup();
+  control.announced();
+  for (let poll = 0; poll < 4; poll += 1) control.update(news());
+  expect(happened).toEqual(['announced', 'unfounded']);
 });
 
 it('the same news again changes nothing', async () => {

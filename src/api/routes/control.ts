@@ -128,7 +128,7 @@ export function addControlRoutes(api: Api, parts: ApiParts, person: MiddlewareHa
     const log = context.get('log');
     const taken = await takeOver(db, { interactionId: id, insist: insist ?? false });
     const { livekit_room_id: room, interaction_type: channel } = taken;
-    doorbell.ring(room, id, log, taken.generation);
+    doorbell.hush(room, id, log, taken.generation);
     if (taken.taken_from !== null) await expel(room, taken.taken_from, log);
     const identity = supervisorIdentity(userId);
     const token = await rooms.supervisorToken(room, identity, name, channel);
