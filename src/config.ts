@@ -389,6 +389,17 @@ export function scorerSettings(): Pick<Config, 'llm' | 'scoring'> {
   return { llm: config.llm, scoring: config.scoring };
 }
 
+/** Where a worker lets its processes keep what waits for the database; they inherit it, and nobody sets it. */
+const SPOOL = 'FLOORWALKER_SPOOL_ADDRESS';
+
+export function handDownSpool(address: string): void {
+  process.env[SPOOL] = address;
+}
+
+export function inheritedSpool(): string | undefined {
+  return process.env[SPOOL];
+}
+
 /** For the demo, which hands the environment on to the processes it starts. */
 export function processEnvironment(): Environment {
   return process.env;

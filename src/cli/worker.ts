@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config.ts';
+import { type Config, handDownSpool } from '../config.ts';
 import { createServiceClient } from '../database/client.ts';
 import { releaseWorker } from '../database/leases.ts';
 import type { Log } from '../log.ts';
@@ -7,9 +7,15 @@ import { createClaims } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
 import { HostProcesses } from '../runtime/host-processes.ts';
 import { createHousekeeping } from '../runtime/housekeeping.ts';
+import { createRecordSink } from '../runtime/record-sink.ts';
+import { SpoolFolder } from '../runtime/spool.ts';
 import { createSummon } from '../runtime/summon.ts';
 import { Worker } from '../runtime/worker.ts';
-import { systemClock } from '../session/clock.ts';
+import { systemClock, within } from '../session/clock.ts';
+import { Outbox } from '../session/outbox.ts';
+
+/** How long a worker that stops tries to store what its processes have left. */
+const LAST_RECORDS_MS = 10_000;
 
 /**
  * `floorwalker worker`: runs until `stop` is aborted, then drains.
@@ -18,9 +24,16 @@ import { systemClock } from '../session/clock.ts';
  */
 export async function runWorker(config: Config, log: Log, stop: AbortSignal): Promise<void> {
   const db = createServiceClient(config.supabase);
+  const spool = await SpoolFolder.make(log).catch((err: unknown) =>
+    log.warn({ err }, 'what waits for the database can not be kept on disk'),
+  );
+  if (spool) handDownSpool(spool.address);
+  const left = new Outbox({ sink: createRecordSink(db), clock: systemClock, log });
+  const recoverSpooled = async () => spool?.recoverDead(left);
   const worker = new Worker({
     config,
     claims: createClaims(db, config, log),
+    recoverSpooled,
     onGivenBack: () => dispatcher.hurry(),
     clock: systemClock,
     log,
@@ -28,6 +41,7 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
   const chats = new HostProcesses({
     config,
     onLost: async (hostId) => {
+      await recoverSpooled();
       await releaseWorker(db, hostId);
       dispatcher.hurry();
     },
@@ -64,5 +78,10 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
     // Also when LiveKit is lost for good: a process that takes nothing must not look alive.
     await Promise.all([dispatcher.stop(), housekeeping.stop()]);
     await Promise.all([worker.stop(), chats.stop(0)]);
+    // Processes that had to end before the database was back have left it here.
+    const recovered = recoverSpooled().catch((err: unknown) => log.warn({ err }, 'records were left behind'));
+    await within(systemClock, LAST_RECORDS_MS, recovered);
+    left.close();
+    await spool?.remove();
   }
 }

@@ -15,7 +15,11 @@ const agentsSchema = z.object({ data: z.array(agentSchema) });
 const position = z.nullish(z.number());
 const joinSchema = z.object({ interaction_id: z.string(), url: z.string(), token: z.string(), position });
 const createdSchema = z.extend(joinSchema, { resume_token: z.string() });
-const problemSchema = z.object({ code: z.string() });
+const problemSchema = z.object({
+  code: z.string(),
+  /** Of an interaction that has ended: how. */
+  interaction_status: z.optional(z.string()),
+});
 
 export type PublicAgent = z.output<typeof agentSchema>;
 export type Channel = PublicAgent['agent_type'];
@@ -27,11 +31,14 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: string;
   readonly retryAfterSeconds: number | undefined;
+  /** What it was about had to be given up: the fault is not the customer's. */
+  readonly failed: boolean;
 
-  constructor(code: string, retryAfterSeconds?: number) {
+  constructor(code: string, retryAfterSeconds?: number, failed = false) {
     super(code);
     this.code = code;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.failed = failed;
   }
 
   /** Whether the same request may well succeed a little later. */
@@ -108,5 +115,9 @@ async function request(path: string, init: RequestInit): Promise<unknown> {
   if (response.ok) return answer;
   const problem = problemSchema.safeParse(answer);
   const retryAfter = Number(response.headers.get('retry-after'));
-  throw new Refusal(problem.data?.code ?? 'unreachable', retryAfter > 0 ? retryAfter : undefined);
+  throw new Refusal(
+    problem.data?.code ?? 'unreachable',
+    retryAfter > 0 ? retryAfter : undefined,
+    problem.data?.interaction_status === 'failed',
+  );
 }

@@ -41,17 +41,22 @@ export function databaseError(error: PostgrestError, status: number, what: strin
   if (isCatalogued(error.message)) {
     return new FloorwalkerError(error.message, message, { details: facts, cause: error });
   }
-  const details = { what, sqlState: error.code };
-  if (UNAVAILABLE.test(error.code) || status === 0 || status === 502 || status === 503 || status === 504) {
+  // What a proxy says in front of the server is no JSON, and has no code.
+  const code: unknown = error.code;
+  const sqlState = typeof code === 'string' ? code : '';
+  const details = { what, sqlState };
+  // Without a code it is not the database that refuses, but somebody before it: 502 to 504, or a CDN's 520 to 530.
+  const upstream = status === 0 || (status >= 502 && status <= 504) || (status >= 500 && sqlState === '');
+  if (UNAVAILABLE.test(sqlState) || upstream) {
     return new FloorwalkerError('database_unavailable', undefined, { details, cause: error });
   }
-  if (status === 401 || error.code.startsWith('PGRST30')) {
+  if (status === 401 || sqlState.startsWith('PGRST30')) {
     return new FloorwalkerError('unauthenticated', undefined, { details, cause: error });
   }
-  if (error.code === '42501') {
+  if (sqlState === '42501') {
     return new FloorwalkerError('not_allowed', undefined, { details, cause: error });
   }
-  if (error.code === 'PGRST202' || error.code === '42883') {
+  if (sqlState === 'PGRST202' || sqlState === '42883') {
     return new FloorwalkerError('schema_outdated', `The database has no function ${what}.`, {
       details,
       cause: error,

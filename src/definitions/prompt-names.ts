@@ -51,6 +51,7 @@ export const PROMPT_VARIABLES = {
   callback_arranged: ['last_digits'],
   goodbye: ['business_name'],
   outage_goodbye: ['business_name'],
+  recovery_goodbye: ['business_name'],
   message_too_long: ['limit'],
   message_unreadable: [],
 } as const satisfies Record<string, readonly string[]>;

@@ -78,6 +78,9 @@ const STATUS_BY_CLASS: Readonly<Record<string, number>> = {
   XX: 500,
 };
 
+/** How the client of PostgreSQL says that there is no connection, or no more of it. */
+const NO_CONNECTION = /^(CONNECTION_(CLOSED|ENDED|DESTROYED)|CONNECT_TIMEOUT|ECONN[A-Z]+|EPIPE|ETIMEDOUT)$/;
+
 /**
  * Restates an error as the one kind whose code, message and status the package passes through: `RAISE SQLSTATE
  * 'PGRST'`. Statuses are PostgREST's (https://docs.postgrest.org/en/stable/references/errors.html).
@@ -85,7 +88,13 @@ const STATUS_BY_CLASS: Readonly<Record<string, number>> = {
 function restate(error: unknown): unknown {
   if (typeof error !== 'object' || error === null || !('code' in error)) return error;
   const { code } = error;
-  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code) || HANDLED.test(code)) return error;
+  if (typeof code !== 'string') return error;
+  if (NO_CONNECTION.test(code)) {
+    const message = { code: 'PGRST001', message: 'Database client error.', details: code, hint: null };
+    const detail = { status: 503, headers: {} };
+    return { code: 'PGRST', message: JSON.stringify(message), detail: JSON.stringify(detail) };
+  }
+  if (!/^[0-9A-Z]{5}$/.test(code) || HANDLED.test(code)) return error;
   const text = (key: string): string | null => {
     const value: unknown = Reflect.get(error, key);
     return typeof value === 'string' ? value : null;

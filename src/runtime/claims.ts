@@ -1,10 +1,21 @@
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
-import { claimInteraction, completeInteraction, createInteraction } from '../database/interactions.ts';
+import {
+  type ClaimedInteraction,
+  claimInteraction,
+  completeInteraction,
+  createInteraction,
+} from '../database/interactions.ts';
 import { keepClaims, releaseLease } from '../database/leases.ts';
+import { appendRecords } from '../database/records.ts';
+import { loadPromptLibrary, PROMPTS_DIRECTORY } from '../definitions/prompts.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
+import { systemClock } from '../session/clock.ts';
+import { readSettings } from '../session/settings.ts';
+import { Cues } from './cues.ts';
+import { sayFarewell } from './farewell.ts';
 import type { Claims } from './worker.ts';
 
 /** An interaction that was lost so often within a short time ends those who take it, and is given up. */
@@ -13,6 +24,42 @@ const MOST_RECOVERIES = 8;
 export function createClaims(db: Database, config: Config, log: Log): Claims {
   const rooms = new RoomServiceClient(config.livekit.url, config.livekit.apiKey, config.livekit.apiSecret);
   const leaseSeconds = config.figures.leaseMs / 1000;
+
+  /** One that has ended every worker that took it would end the next one too. */
+  const giveUp = async ({
+    interaction,
+    generation,
+    business,
+    snapshot,
+  }: ClaimedInteraction): Promise<void> => {
+    const { id: interactionId, recoveries, livekit_room_id: room, interaction_type: channel } = interaction;
+    const step = { step_id: `given-up-${generation}`, step_type: 'given_up', output: { recoveries } };
+    await appendRecords(db, [{ interaction_id: interactionId, generation, steps: [step] }]).catch(() => {});
+    await completeInteraction(db, {
+      interactionId,
+      generation,
+      status: 'failed',
+      endReason: 'recovery_failed',
+    });
+    log.error({ interaction: interactionId, recoveries }, 'interaction given up: no worker could carry it');
+    const { book } = loadPromptLibrary(PROMPTS_DIRECTORY).forLanguage(snapshot.language);
+    const { voice } = readSettings({ model_settings: {}, voice_settings: snapshot.voice_settings }, () => {});
+    const { tts_model: model, voice: name, speed } = voice;
+    const words = {
+      interactionId,
+      generation,
+      room,
+      text: book.render('recovery_goodbye', { business_name: business.name }, { channel }),
+      voice: channel === 'voice' ? { model, voice: name, speed } : undefined,
+    };
+    const deps = { livekit: config.livekit, cues: new Cues(config.speech, log), clock: systemClock };
+    // Nobody waits for this: a job is to be refused in time, and the archive is made.
+    sayFarewell(words, deps)
+      .catch((err: unknown) => log.warn({ err, interaction: interactionId }, 'the customer was not told'))
+      // A room that is gone already needs no end.
+      .finally(() => rooms.deleteRoom(room).catch(() => undefined));
+  };
+
   return {
     async claim(interactionId, workerId, only) {
       if (only && (await channelOf(db, interactionId)) !== only) return { refused: 'other_channel' };
@@ -20,19 +67,7 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
       if (!claim.claimed) return { refused: claim.reason };
       const { generation } = claim;
       if (claim.interaction.recoveries <= MOST_RECOVERIES) return { generation };
-      // One that has ended every worker that took it would end the next one too.
-      await completeInteraction(db, {
-        interactionId,
-        generation,
-        status: 'failed',
-        endReason: 'recovery_failed',
-      });
-      log.error(
-        { interaction: interactionId, recoveries: claim.interaction.recoveries },
-        'interaction given up: no worker could carry it',
-      );
-      // Their client is told by the end of the room; a room that is gone already needs no end.
-      await rooms.deleteRoom(claim.interaction.livekit_room_id).catch(() => undefined);
+      await giveUp(claim);
       return { refused: 'recovery_failed' };
     },
 

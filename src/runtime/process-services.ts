@@ -1,6 +1,6 @@
 import type { VAD } from '@livekit/agents';
 import { RoomServiceClient } from 'livekit-server-sdk';
-import type { Config } from '../config.ts';
+import { type Config, inheritedSpool } from '../config.ts';
 import { updateArchive } from '../database/archives.ts';
 import { requestCallback } from '../database/callbacks.ts';
 import { appendInterim } from '../database/changes.ts';
@@ -8,7 +8,6 @@ import { createServiceClient, type Database } from '../database/client.ts';
 import { releaseControl, takeWhispers } from '../database/control.ts';
 import { completeInteraction, requestSupervisor, setPhoneNumber } from '../database/interactions.ts';
 import { heartbeat, pollSessions, releaseLease } from '../database/leases.ts';
-import { appendRecords, recordMetrics } from '../database/records.ts';
 import { loadAgentTools } from '../database/session-load.ts';
 import { loadPromptLibrary, PROMPTS_DIRECTORY, type PromptLibrary } from '../definitions/prompts.ts';
 import { scorerPrompt } from '../definitions/scorer-prompt.ts';
@@ -25,6 +24,8 @@ import type { InteractionStore, SessionNews, SessionServices } from '../session/
 import { createToolCallStore } from '../tools/call-store.ts';
 import { ServerPool } from '../tools/server-pool.ts';
 import { createToolTokens } from '../tools/token-rows.ts';
+import { createRecordSink } from './record-sink.ts';
+import { openSpool } from './spool.ts';
 import { createSummon } from './summon.ts';
 
 /** What is being said reaches those who watch this often. */
@@ -43,6 +44,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
   const { leaseMs, heartbeatMs, pollMs } = config.figures;
   // An answer later than that is as good as none: a lease could have run out, and the database may be back.
   const timeoutMs = Math.min(4_000, leaseMs / 2);
+  const spoolAddress = inheritedSpool();
   let vad: Promise<VAD> | undefined;
   return {
     config,
@@ -55,10 +57,8 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
     outbox: new Outbox({
       clock,
       log,
-      sink: {
-        appendRecords: (batch) => appendRecords(db, batch),
-        recordMetrics: async (rows) => void (await recordMetrics(db, rows)),
-      },
+      sink: createRecordSink(db),
+      spool: spoolAddress === undefined ? undefined : openSpool(spoolAddress, log),
     }),
     leases: new LeaseKeeper<SessionNews>({
       poll: (leases) => pollSessions(db, leases, { timeoutMs }),

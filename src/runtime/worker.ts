@@ -29,6 +29,8 @@ export interface Claims {
 export interface WorkerDeps {
   readonly config: Config;
   readonly claims: Claims;
+  /** Stores what dead processes of this worker have left: their successors are to find it. */
+  recoverSpooled(): Promise<void>;
   /** An interaction of this worker waits for somebody who carries it on. */
   onGivenBack(): void;
   readonly clock: Clock;
@@ -131,6 +133,7 @@ export class Worker {
 
   /** A session that ended or left has done so in the database too: then there is nothing to give back. */
   async #onGone(claim: WatchedClaim): Promise<void> {
+    await this.#deps.recoverSpooled();
     if (!(await this.#deps.claims.release(claim))) return;
     const { interactionId: interaction, generation } = claim;
     this.#deps.log.warn({ interaction, generation }, 'a job process died; its interaction was given back');

@@ -20,7 +20,8 @@ export interface MetricsTickerDeps {
 
 /**
  * One row every five seconds, counted from the beginning and not from the last row: a late tick stays one
- * tick, and one that was missed altogether (a stopped process) is not made up for with an invented row.
+ * tick, and one that was missed altogether (a stopped process) is not made up for with an invented row. A
+ * successor counts from the same beginning, so that it goes on at the same ticks and none has two rows.
  */
 export class MetricsTicker {
   readonly #deps: MetricsTickerDeps;

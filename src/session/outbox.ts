@@ -61,11 +61,22 @@ export interface RecordSink {
   recordMetrics(rows: MetricRow[]): Promise<void>;
 }
 
-interface Entry {
+/** A record as another process could store it. */
+export interface Spooled {
   readonly key: RecordKey;
   readonly message?: MessageRecord;
   readonly step?: StepRecord;
   readonly metric?: MetricRecord;
+}
+
+/** Keeps what waits for the database beyond the death of this process. */
+export interface Spool {
+  keep(records: readonly Spooled[]): void;
+  /** All of it is stored. */
+  clear(): void;
+}
+
+interface Entry extends Spooled {
   readonly settle: (result: StoreResult) => void;
 }
 
@@ -78,9 +89,13 @@ export interface OutboxOptions {
   readonly log: Log;
   /** Entries kept while the database is away; past it the newest is refused and its session told. */
   readonly capacity?: number;
+  /** Used while the database is away. */
+  readonly spool?: Spool | undefined;
 }
 
 const RETRY_MS = [100, 250, 500, 1_000, 2_000, 4_000];
+/** A write that takes longer may never be answered. */
+const SLOW_WRITE_MS = 1_000;
 const BATCH_SIZE = 500;
 const BATCH_CHARACTERS = 1_000_000;
 
@@ -97,6 +112,7 @@ export class Outbox {
   /** Halved while the database refuses a batch, down to the one record that it refuses. */
   #batchSize = BATCH_SIZE;
   #closed = false;
+  #spooling = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -120,6 +136,11 @@ export class Outbox {
     return this.#add(key, { metric });
   }
 
+  /** A record that another process could not store any more. */
+  restore({ key, ...record }: Spooled): Promise<StoreResult> {
+    return this.#add(key, record);
+  }
+
   /** Resolves when everything that was added before is in the database, or can't be any more. */
   async flushed(): Promise<void> {
     const last = this.#queue.at(-1);
@@ -136,7 +157,9 @@ export class Outbox {
   #add(key: RecordKey, record: Pick<Entry, 'message' | 'step' | 'metric'>): Promise<StoreResult> {
     if (this.#closed || this.#queue.length >= this.#capacity) return Promise.resolve('lost');
     return new Promise((settle) => {
-      this.#queue.push({ key, settle, ...record });
+      const entry = { key, settle, ...record };
+      this.#queue.push(entry);
+      if (this.#spooling) this.#options.spool?.keep([spooled(entry)]);
       this.#run();
     });
   }
@@ -151,6 +174,7 @@ export class Outbox {
   async #drain(): Promise<void> {
     while (this.#queue.length > 0 && !this.#closed) {
       const batch = this.#nextBatch();
+      const cancel = this.#options.clock.after(SLOW_WRITE_MS, () => this.#beginSpooling());
       try {
         const results = await this.#write(batch);
         this.#failures = 0;
@@ -160,8 +184,13 @@ export class Outbox {
       } catch (err) {
         if (isFloorwalkerError(err) && err.code !== 'database_unavailable') this.#isolate(batch, err.code);
         else await this.#backOff(err);
+      } finally {
+        cancel();
       }
     }
+    // What was given up is left for the worker.
+    if (this.#spooling && !this.#closed) this.#options.spool?.clear();
+    this.#spooling = false;
     this.#running = false;
   }
 
@@ -213,7 +242,14 @@ export class Outbox {
     return batch.map(({ key }) => (refused.has(key.interactionId) ? 'stale' : 'stored'));
   }
 
+  #beginSpooling(): void {
+    if (this.#spooling) return;
+    this.#spooling = true;
+    this.#options.spool?.keep(this.#queue.map(spooled));
+  }
+
   async #backOff(err: unknown): Promise<void> {
+    this.#beginSpooling();
     const delayMs = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 4_000;
     this.#failures += 1;
     // The first failure and then one line a minute: an outage must not flood the log as well.
@@ -229,6 +265,10 @@ export class Outbox {
       this.#options.clock.after(delayMs, resolve);
     });
   }
+}
+
+function spooled({ settle: _settle, ...record }: Entry): Spooled {
+  return record;
 }
 
 function groupId(key: RecordKey): string {

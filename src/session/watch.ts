@@ -48,7 +48,7 @@ export class Watch {
         clock,
         log: deps.log,
       },
-      clock.now(),
+      claim.startedAt,
     );
     if (claim.channel === 'voice') {
       this.#silence = new Silence({

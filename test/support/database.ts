@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createClient, type SupabaseClient } from '@supabase/supabase-js';
 import postgres, { type Sql } from 'postgres';
 import { inject } from 'vitest';
-import { generateSupabaseKeys, startSupabase } from '../../src/embedded/supabase.ts';
+import { generateSupabaseKeys, type SupabaseKeys, startSupabase } from '../../src/embedded/supabase.ts';
 import { createFixtures, type Fixtures } from './fixtures.ts';
 import { TEMPLATE } from './template.ts';
 
@@ -34,9 +34,23 @@ export async function setupDatabase(): Promise<TestDatabase> {
   const databaseUrl = url.href;
   const keys = await generateSupabaseKeys();
   const supabase = await startSupabase({ databaseUrl, keys });
+  return openDatabase({ databaseUrl, supabaseUrl: supabase.url, keys }, async (end) => {
+    await supabase.stop();
+    await end();
+    await admin.unsafe(`drop database if exists ${name} with (force)`);
+    await admin.end();
+  });
+}
+
+/** @param stop takes down what is behind it; in the midst of that it calls what it is given, which ends our own connections. */
+export function openDatabase(
+  place: { databaseUrl: string; supabaseUrl: string; keys: SupabaseKeys },
+  stop: (end: () => Promise<void>) => Promise<void>,
+): TestDatabase {
+  const { databaseUrl, supabaseUrl, keys } = place;
   const sql = postgres(databaseUrl, { max: 5, onnotice: () => {} });
   const client = (key: string) =>
-    createClient(supabase.url, key, { auth: { persistSession: false, autoRefreshToken: false } });
+    createClient(supabaseUrl, key, { auth: { persistSession: false, autoRefreshToken: false } });
   const service = client(keys.secretKey);
   const signIn = async (email: string, password: string) => {
     const signedIn = client(keys.publishableKey);
@@ -46,18 +60,13 @@ export async function setupDatabase(): Promise<TestDatabase> {
   };
   return {
     databaseUrl,
-    supabaseUrl: supabase.url,
+    supabaseUrl,
     secretKey: keys.secretKey,
     publishableKey: keys.publishableKey,
     service,
     anonymous: client(keys.publishableKey),
     sql,
     ...createFixtures({ service, sql, signIn }),
-    stop: async () => {
-      await supabase.stop();
-      await sql.end({ timeout: 2 });
-      await admin.unsafe(`drop database if exists ${name} with (force)`);
-      await admin.end();
-    },
+    stop: () => stop(() => sql.end({ timeout: 2 })),
   };
 }

@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly figures?: Partial<Figures>;
   readonly env?: Record<string, string>;
   readonly maxInteractions?: number;
+  /** A database of the test's own, which it may stop; default is a new one of the run's. The stack stops it at its end. */
+  readonly database?: TestDatabase;
   /** A LiveKit server of the test's own, which it may stop; default is the run's. */
   readonly livekit?: TestLiveKit;
   /** Puts something between the database and those who use it; gives the address to use instead. */
@@ -69,7 +71,7 @@ export interface Stack {
 }
 
 export async function setupStack(options: StackOptions): Promise<Stack> {
-  const database = await setupDatabase();
+  const database = options.database ?? (await setupDatabase());
   const livekit = options.livekit ?? setupLiveKit();
   const business = await database.createBusiness({
     name: 'Harbour Goods',

@@ -30,6 +30,8 @@ export interface ConversationState {
   readonly supervisor: string | undefined;
   readonly speaking: People['speaking'];
   readonly soundBlocked: boolean;
+  /** It ended because of a fault of ours. */
+  readonly failed: boolean;
 }
 
 const historySchema = z.array(z.object({ id: z.string(), role: z.string(), text: z.string() }));
@@ -83,6 +85,7 @@ export class CustomerConversation {
       supervisor: undefined,
       speaking: undefined,
       soundBlocked: false,
+      failed: false,
     };
   }
 
@@ -224,7 +227,7 @@ export class CustomerConversation {
     try {
       this.#takePosition(await this.#api.rejoin(this.#key.id, this.#key.resumeToken));
     } catch (error) {
-      if (error instanceof Refusal && OVER.includes(error.code)) return this.#finish('ended');
+      if (error instanceof Refusal && OVER.includes(error.code)) return this.#finish('ended', error.failed);
     }
     if (this.#left || this.#agentHere) return;
     this.#change({ phase: this.#phaseInRoom });
@@ -255,7 +258,7 @@ export class CustomerConversation {
         return await this.#join(place);
       } catch (error) {
         if (error instanceof Refusal && !error.passing) {
-          return this.#finish(OVER.includes(error.code) ? 'ended' : 'unreachable');
+          return this.#finish(OVER.includes(error.code) ? 'ended' : 'unreachable', error.failed);
         }
         place = undefined;
         if (attempt > 0) this.#change({ phase: 'lost' });
@@ -281,13 +284,13 @@ export class CustomerConversation {
     this.#takePosition(place);
   }
 
-  async #finish(phase: 'ended' | 'unreachable'): Promise<void> {
+  async #finish(phase: 'ended' | 'unreachable', failed = false): Promise<void> {
     if (this.#left) return;
     this.#left = true;
     clearTimeout(this.#askTimer);
     this.#outbox.close();
     this.#transcript.breakOff();
-    this.#change({ phase, lines: this.#transcript.lines, speaking: undefined });
+    this.#change({ phase, failed, lines: this.#transcript.lines, speaking: undefined });
     this.#microphone?.stop();
     await this.#link?.close();
     if (phase === 'ended') this.#memory.forget();

@@ -116,8 +116,14 @@ export class RoomLink {
       if (role) void this.#readSpeech(role, reader);
       else if (myself(identity)) void this.#readOwnWords(reader);
     });
+    const written = new Set<string>();
     room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
-      if (this.#roleOf(identity) === 'supervisor') void this.#readSpeech('supervisor', reader);
+      if (this.#roleOf(identity) !== 'supervisor') return;
+      const id = reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID] ?? reader.info.id;
+      // A person's page sends again what no agent was there to store; who was here has read it.
+      if (written.has(id)) return;
+      written.add(id);
+      void this.#readSpeech('supervisor', reader);
     });
     const fromAgent = (topic: string, take: (text: string) => void) =>
       room.registerTextStreamHandler(topic, async (reader, { identity }) => {

@@ -26,6 +26,7 @@ export function statusWords(state: ConversationState): string {
     case 'elsewhere':
       return 'This conversation was opened in another tab.';
     case 'ended':
+      if (state.failed) return 'We are sorry: this had to be ended because of a fault on our side.';
       return call ? 'The call has ended.' : 'The conversation has ended.';
     case 'unreachable':
       return 'The conversation can’t be reached any more.';

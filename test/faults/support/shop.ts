@@ -40,7 +40,7 @@ export function shopModel(request: ModelRequest): ScriptedReply | string {
   const open = messages.flatMap(({ role, content }) =>
     role === 'user' && !said.some((text) => isAnswer(text, content)) ? [content] : [],
   );
-  const lines = open.map((words) => {
+  const lines: { text?: string; call?: { name: string; arguments: object } }[] = open.map((words) => {
     const [, name, order] = /^(charge|look_up|refund) (\S+)$/.exec(words) ?? [];
     if (!name || !order) return { text: `Heard: ${words}` };
     const result = request.toolResults.findLast(({ callId }) =>
@@ -55,11 +55,31 @@ export function shopModel(request: ModelRequest): ScriptedReply | string {
     if (request.toolNames.includes(name)) return { call: { name, arguments: { order } } };
     return { text: `Waiting for ${words}` };
   });
+  lines.push(...toldByPeople(request, said));
   const calls = lines.flatMap(({ call }) => (call ? [call] : []));
   if (calls.length > 0) return { toolCalls: calls };
   if (lines.length === 0) return NOTHING_OPEN;
   const text = lines.map((line) => line.text).join('\n');
   return { text, tokenMs: open.some((words) => words.startsWith('slowly ')) ? 120 : 0 };
+}
+
+/** What a person said of calls whose outcome was unknown, and what came of those that they had run again. */
+function toldByPeople({ body, toolResults }: ModelRequest, said: readonly string[]): { text: string }[] {
+  const news = body.messages.flatMap(({ role, content }) => {
+    const note = /what became of (\w+) \{"order":"(\w+)"\}.*?\. It (did|did not) take effect/.exec(content);
+    return role !== 'user' && note ? [`Settled ${note[1]} ${note[2]}: it ${note[3]}.`] : [];
+  });
+  const again = toolResults.flatMap(({ callId, output }) => {
+    const order = /"order":"(\w+)"/.exec(JSON.stringify(argumentsOf(body, callId)))?.[1];
+    const open = !callId.endsWith(':again') || output.startsWith('Not done yet');
+    return open || !order ? [] : [`Again ${order}: ${output}`];
+  });
+  return [...news, ...again].filter((line) => !said.join('\n').includes(line)).map((text) => ({ text }));
+}
+
+function argumentsOf(body: ModelRequest['body'], callId: string): unknown {
+  const calls = body.messages.flatMap(({ tool_calls }) => tool_calls ?? []);
+  return JSON.parse(calls.find(({ id }) => id === callId)?.function.arguments ?? '{}');
 }
 
 /** Said when the agent speaks without a reason. */

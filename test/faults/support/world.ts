@@ -4,6 +4,7 @@ import type { Customer } from '../../../src/embedded/rehearsal/caller/caller.ts'
 import type { Agent } from '../../support/fixtures.ts';
 import { type ModelRequest, type ScriptedModel, setupModel } from '../../support/model.ts';
 import { setupRecorder, type ToolRecorder } from '../../support/recorder.ts';
+import { setupSpeech, type TestSpeech } from '../../support/speech.ts';
 import { type Created, type Stack, setupStack, waitUntil } from '../../support/stack.ts';
 import { type DatabaseProxy, type Hold, setupDatabaseProxy } from './database-proxy.ts';
 import { shopModel, shopTools } from './shop.ts';
@@ -25,7 +26,11 @@ export interface World {
   readonly recorder: ToolRecorder;
   readonly model: ScriptedModel;
   readonly agent: Agent;
+  /** Of a world of calls. */
+  readonly speech: TestSpeech | undefined;
   readonly workers: WorkerProcess[];
+  /** The last that the workers wrote to their logs, for a test that failed. */
+  tail(): string;
   startWorker(env?: Record<string, string>): Promise<WorkerProcess>;
   /** Stands the next request to the model still that fits. */
   holdModel(fits: (request: ModelRequest) => boolean): Hold;
@@ -51,8 +56,9 @@ const FIGURES: Partial<Figures> = {
 };
 
 export async function setupWorld(
-  options: { workers?: number; figures?: Partial<Figures>; idleProcesses?: number } = {},
+  options: { workers?: number; figures?: Partial<Figures>; idleProcesses?: number; voice?: boolean } = {},
 ): Promise<World> {
+  const speech: TestSpeech | undefined = options.voice ? await setupSpeech() : undefined;
   const held: { fits: (request: ModelRequest) => boolean; arrive(): void; released: Promise<void> }[] = [];
   const model = await setupModel(async (request) => {
     const index = held.findIndex(({ fits }) => fits(request));
@@ -65,6 +71,7 @@ export async function setupWorld(
   const stack = await setupStack({
     openaiBaseUrl: model.openaiBaseUrl,
     withoutWorker: true,
+    ...(speech ? { speech } : {}),
     env: {
       LIMIT_ADDRESS_OPEN: '1000',
       LIMIT_ADDRESS_PER_MINUTE: '1000',
@@ -78,6 +85,7 @@ export async function setupWorld(
   const agent = await stack.createAgent({
     maxConcurrentInteractions: 1000,
     greeting: 'Welcome to the shop.',
+    agentType: options.voice ? 'voice' : 'chat',
     tools: shopTools(recorder.url),
   });
   const workers: WorkerProcess[] = [];
@@ -94,8 +102,14 @@ export async function setupWorld(
     recorder,
     model,
     agent,
+    speech,
     workers,
     startWorker,
+    tail() {
+      const lines = workers.flatMap(({ lines: all }) => all).sort((a, b) => Number(a.time) - Number(b.time));
+      const told = lines.filter(({ level }) => Number(level) >= 30).slice(-150);
+      return told.map(({ hostname: _host, ...line }) => JSON.stringify(line).slice(0, 400)).join('\n');
+    },
     holdModel(fits) {
       const reached = Promise.withResolvers<void>();
       const released = Promise.withResolvers<void>();
@@ -125,7 +139,7 @@ export async function setupWorld(
           if (line?.pid) return { worker, job: line.pid, generation: Number(row?.generation) };
         }
         return undefined;
-      });
+      }, 60_000);
     },
     async close(visit) {
       await visit.customer.leave();
@@ -150,7 +164,7 @@ export async function setupWorld(
       for (const worker of workers) worker.wakeAll();
       await Promise.all(workers.map((worker) => (worker.alive ? worker.killAll() : undefined)));
       await stack.stop();
-      await Promise.all([proxy.stop(), recorder.stop(), model.stop()]);
+      await Promise.all([proxy.stop(), recorder.stop(), model.stop(), speech?.stop()]);
     },
   };
 }

@@ -62,8 +62,13 @@ export class CustomerRoom {
       else if (identity === myself()) void this.#readTranscript(reader);
       else void reader.close();
     });
+    const written = new Set<string>();
     room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
-      if (this.#isAgent(identity) || identity === myself()) void reader.close();
+      const id = reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID] ?? reader.info.streamId;
+      // Sent again because no agent was there to store it.
+      const again = written.has(id);
+      written.add(id);
+      if (again || this.#isAgent(identity) || identity === myself()) void reader.close();
       else void this.#readText(reader, identity, 'supervisor');
     });
     room.registerTextStreamHandler(TOPIC_ACK, async (reader, { identity }) => {
