@@ -29,6 +29,8 @@ export interface BenchOptions {
   /** Chats that begin at once, and how often. */
   readonly burst: number;
   readonly bursts: number;
+  /** Seconds for which the console is watched with 100 conversations. */
+  readonly watch: number;
   /** Where the JSON goes; by default a new file in `bench/results`. */
   readonly json: string | undefined;
 }
@@ -49,7 +51,9 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)
   --calls N      calls (5)                            --questions N  questions in each call (2)
-  --starts N     starts of a worker (5)               --samples N    chats and calls whose memory is read (3)
+  --starts N     starts of a worker, and of the console (5)
+  --samples N    chats and calls whose memory is read (3)
+  --watch N      seconds with 100 conversations on the console (30)
   --takeovers N  takeovers of each channel (100)
   --changes N    changes told to each crowd of listeners (50)
   --burst N      chats that begin at once (30)        --bursts N     how often (3)
@@ -76,6 +80,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       takeovers: number(100),
       burst: number(30),
       bursts: number(3),
+      watch: number(30),
     },
   });
   if (values.help) return 'help';
@@ -103,6 +108,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     takeovers: count('takeovers', values.takeovers),
     burst: count('burst', values.burst),
     bursts: count('bursts', values.bursts),
+    watch: count('watch', values.watch),
     json: values.json,
   };
 }
