@@ -90,6 +90,8 @@ export function AlertsProvider({ children }: { readonly children: ReactNode }) {
   }, [live]);
 
   useEffect(() => {
+    // Whoever has just signed in has done something already; after a reload the browser wants to see a hand first.
+    allowSounds();
     window.addEventListener('pointerdown', allowSounds);
     window.addEventListener('keydown', allowSounds);
     return () => {

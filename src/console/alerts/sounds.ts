@@ -11,11 +11,26 @@ const NOTE_SECONDS = 0.16;
 const LOUDNESS = 0.14;
 
 let audio: AudioContext | undefined;
+const told = new Set<() => void>();
 
-/** Browsers allow sound only after a person has done something on the page. */
+/** Browsers allow sound only after a person has done something on the page; before, this changes nothing. */
 export function allowSounds(): void {
-  audio ??= new AudioContext();
+  if (!audio) {
+    audio = new AudioContext();
+    audio.addEventListener('statechange', () => {
+      for (const tell of [...told]) tell();
+    });
+  }
   if (audio.state === 'suspended') void audio.resume();
+}
+
+export function soundsBlocked(): boolean {
+  return audio !== undefined && audio.state !== 'running';
+}
+
+export function onSoundsChange(tell: () => void): () => void {
+  told.add(tell);
+  return () => told.delete(tell);
 }
 
 export function play(kind: AlertKind): void {

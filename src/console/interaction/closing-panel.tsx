@@ -8,10 +8,11 @@ import { TextArea, TextInput } from '../components/field.tsx';
 import { ProblemNotice } from '../components/notice.tsx';
 import type { Interaction } from '../live/events.ts';
 import { useApp } from '../session/app-context.ts';
+import { useDraft, useDraftText } from '../session/drafts.ts';
 
 function EndDialog({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
   const { api } = useApp();
-  const [reason, setReason] = useState('');
+  const [reason, setReason] = useDraftText(`end ${id}`);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const end = async (): Promise<void> => {
@@ -19,6 +20,7 @@ function EndDialog({ id, onClose }: { readonly id: string; readonly onClose: () 
     try {
       const body = reason.trim() ? { reason: reason.trim() } : {};
       await answer(api.POST('/v1/interactions/{id}/end', { params: { path: { id } }, body }));
+      setReason('');
       onClose();
     } catch (error) {
       setProblem(asProblem(error));
@@ -50,8 +52,10 @@ function EndDialog({ id, onClose }: { readonly id: string; readonly onClose: () 
 export function ClosingPanel({ interaction }: { readonly interaction: Interaction }) {
   const { api } = useApp();
   const { id, ended_at, end_requested_at } = interaction;
-  const [disposition, setDisposition] = useState(interaction.disposition ?? '');
-  const [notes, setNotes] = useState(interaction.supervisor_notes ?? '');
+  const [dispositionDraft, setDisposition] = useDraft(`disposition ${id}`);
+  const [notesDraft, setNotes] = useDraft(`notes ${id}`);
+  const disposition = dispositionDraft ?? interaction.disposition ?? '';
+  const notes = notesDraft ?? interaction.supervisor_notes ?? '';
   const [ending, setEnding] = useState(false);
   const [busy, setBusy] = useState(false);
   const [saved, setSaved] = useState(false);

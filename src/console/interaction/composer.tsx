@@ -5,11 +5,12 @@ import { Button } from '../components/button.tsx';
 import { TextArea } from '../components/field.tsx';
 import { ProblemNotice } from '../components/notice.tsx';
 import type { Seat } from '../room/desk.ts';
+import { useDraftText } from '../session/drafts.ts';
 import { submitOnEnter } from './submit-on-enter.ts';
 
 /** Writing to the customer in place of the agent. What was not sent stays in the box. */
 export function Composer({ seat }: { readonly seat: Seat }) {
-  const [text, setText] = useState('');
+  const [text, setText] = useDraftText(`words ${seat.interactionId}`);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const ready = seat.phase === 'joined' && seat.joined !== null;
@@ -33,7 +34,8 @@ export function Composer({ seat }: { readonly seat: Seat }) {
       <TextArea
         label="Write to the customer"
         labelHidden
-        placeholder={ready ? 'Write to the customer' : 'Entering the room…'}
+        placeholder="Write to the customer"
+        {...(ready ? {} : { hint: 'Entering the room…' })}
         rows={2}
         value={text}
         onChange={setText}

@@ -8,11 +8,12 @@ import { Notice, ProblemNotice } from '../components/notice.tsx';
 import { formatTime } from '../live/clock.ts';
 import type { Interaction } from '../live/events.ts';
 import { useDesk, useSeat } from '../room/desk-context.tsx';
+import { useDraftText } from '../session/drafts.ts';
 import { useShortcuts } from '../shell/shortcuts.tsx';
 
 function HandBack({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
   const desk = useDesk();
-  const [note, setNote] = useState('');
+  const [note, setNote] = useDraftText(`hand back ${id}`);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const handBack = async (): Promise<void> => {
@@ -20,6 +21,7 @@ function HandBack({ id, onClose }: { readonly id: string; readonly onClose: () =
     setProblem(null);
     try {
       await desk.handBack(id, note.trim());
+      setNote('');
       onClose();
     } catch (error) {
       setProblem(asProblem(error));

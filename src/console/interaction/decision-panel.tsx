@@ -6,8 +6,9 @@ import { ProblemNotice } from '../components/notice.tsx';
 import { Countdown } from '../decisions/countdown.tsx';
 import { useKeepFocus } from '../decisions/keep-focus.ts';
 import { RawArguments } from '../decisions/raw-arguments.tsx';
-import { useDecision } from '../decisions/use-decision.ts';
+import { type Decided, useDecision } from '../decisions/use-decision.ts';
 import type { Permission } from '../live/events.ts';
+import { useDraft, useDraftText } from '../session/drafts.ts';
 import { useShortcuts } from '../shell/shortcuts.tsx';
 import { readEdited } from './edited.ts';
 
@@ -15,9 +16,9 @@ function Request({ permission, isFirst }: { readonly permission: Permission; rea
   const { busy, problem, decide } = useDecision(permission);
   const place = useRef<HTMLFieldSetElement>(null);
   useKeepFocus(place, () => document.querySelector<HTMLElement>('.transcript-list'));
-  const [note, setNote] = useState('');
+  const [note, setNote] = useDraftText(`note ${permission.id}`);
   const [again, setAgain] = useState(false);
-  const [draft, setDraft] = useState<string | null>(null);
+  const [draft, setDraft] = useDraft(`arguments ${permission.id}`);
   const {
     tool_name,
     tool_description,
@@ -30,14 +31,18 @@ function Request({ permission, isFirst }: { readonly permission: Permission; rea
   const unreadable = edited && 'problem' in edited ? edited.problem : undefined;
   const refused = problem?.code === 'arguments_invalid' ? problem.message : undefined;
 
+  const settle = async (decided: Decided): Promise<void> => {
+    if (!(await decide({ ...decided, ...(note ? { note } : {}) }))) return;
+    setNote('');
+    setDraft(null);
+  };
   const allow = (): void => {
     if (busy || unreadable) return;
     const changed = edited && 'value' in edited ? { arguments: edited.value } : {};
-    void decide({ decision: 'allowed', ...(note ? { note } : {}), again, ...changed });
+    void settle({ decision: 'allowed', again, ...changed });
   };
   const deny = (): void => {
-    if (busy) return;
-    void decide({ decision: 'denied', ...(note ? { note } : {}) });
+    if (!busy) void settle({ decision: 'denied' });
   };
   useShortcuts(
     useMemo(

@@ -5,13 +5,14 @@ import { Button } from '../components/button.tsx';
 import { TextArea } from '../components/field.tsx';
 import { ProblemNotice } from '../components/notice.tsx';
 import { useApp } from '../session/app-context.ts';
+import { useDraftText } from '../session/drafts.ts';
 import { useShortcuts } from '../shell/shortcuts.tsx';
 import { submitOnEnter } from './submit-on-enter.ts';
 
 /** A hint that only the agent reads. */
 export function WhisperBox({ id }: { readonly id: string }) {
   const { api } = useApp();
-  const [text, setText] = useState('');
+  const [text, setText] = useDraftText(`whisper ${id}`);
   const [busy, setBusy] = useState(false);
   const [sent, setSent] = useState<string | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);

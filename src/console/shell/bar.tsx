@@ -1,12 +1,16 @@
-import { Bell, BellOff, CircleQuestionMark, CircleUserRound } from 'lucide-react';
+import { Bell, BellOff, CircleQuestionMark, CircleUserRound, VolumeX } from 'lucide-react';
+import { useSyncExternalStore } from 'react';
 import { Dialog, DialogTrigger } from 'react-aria-components/Dialog';
 import { Popover } from 'react-aria-components/Popover';
 import { AlertSettings } from '../alerts/alert-settings.tsx';
 import { useAlerts } from '../alerts/alerts-context.tsx';
+import { KINDS, muteOf } from '../alerts/mutes.ts';
+import { allowSounds, onSoundsChange, soundsBlocked } from '../alerts/sounds.ts';
 import { Button } from '../components/button.tsx';
 import { CONNECTION } from '../live/live.ts';
 import { useLiveValue } from '../live/live-context.tsx';
 import { useApp } from '../session/app-context.ts';
+import { forgetDrafts } from '../session/drafts.ts';
 import { useMe } from '../session/me.ts';
 import { chooseTheme, type ThemeChoice, useThemeChoice } from '../session/theme.ts';
 import { useCurrentTitle } from './title.tsx';
@@ -66,7 +70,14 @@ function PersonMenu() {
               ))}
             </div>
           </fieldset>
-          <Button onPress={() => void session.signOut()}>Sign out</Button>
+          <Button
+            onPress={() => {
+              forgetDrafts();
+              void session.signOut();
+            }}
+          >
+            Sign out
+          </Button>
         </Dialog>
       </Popover>
     </DialogTrigger>
@@ -89,13 +100,26 @@ function AlertMenu() {
   );
 }
 
+/** After a reload nothing sounds until a person has done something: whoever counts on it must know. */
+function SoundState() {
+  const blocked = useSyncExternalStore(onSoundsChange, soundsBlocked);
+  const { mutes } = useAlerts();
+  if (!blocked || KINDS.every(({ id }) => mutes.has(muteOf(id, 'sound')))) return null;
+  return (
+    <Button size="small" onPress={allowSounds}>
+      <VolumeX aria-hidden />
+      Turn sound on
+    </Button>
+  );
+}
+
 export function Bar({ onHelp }: { readonly onHelp: () => void }) {
   const { settings } = useApp();
   const title = useCurrentTitle();
   return (
     <header className="bar">
       <div className="bar-title">
-        <h1>{title}</h1>
+        {title && <h1>{title}</h1>}
         {settings.rehearsal && (
           <span className="tag tag-wait" title="Model and speech of this installation are scripted">
             Rehearsal
@@ -104,6 +128,7 @@ export function Bar({ onHelp }: { readonly onHelp: () => void }) {
       </div>
       <span className="bar-fill" />
       <ConnectionState />
+      <SoundState />
       <AlertMenu />
       <span className="only-wide">
         <Button look="plain" size="icon" aria-label="Shortcuts" onPress={onHelp}>
