@@ -40,7 +40,11 @@ beforeAll(async () => {
     return `You said: ${request.lastUser}`;
   });
   model.background(wantsJson, () => ({ text: '{}' }));
-  [stack, browser] = await Promise.all([setupStack({ openaiBaseUrl: model.openaiBaseUrl }), openBrowser()]);
+  [stack, browser] = await Promise.all([
+    // Pages of the shop take their time on a busy machine.
+    setupStack({ openaiBaseUrl: model.openaiBaseUrl, figures: { rejoinChatMs: 60_000 } }),
+    openBrowser(),
+  ]);
   agent = await stack.createAgent({ name: 'Paper Pal', maxConcurrentInteractions: 10 });
   [shop, stranger] = await Promise.all([startShop(), startShop()]);
   await stack.database.sql`
@@ -92,6 +96,45 @@ test('a customer of the shop chats through the real stack', async () => {
   await expectAccessible(page);
   expectNoComplaints(page);
 }, 90_000);
+
+test('a customer walks on to other pages of the shop, and the chat goes with them', async () => {
+  // A context of Playwright is a private window: the frame has no storage, only its partitioned cookie.
+  const { page, frame } = await visit(shop);
+  await page.getByRole('button', { name: 'Ask us' }).click();
+  await frame.getByRole('button', { name: 'Start the chat' }).click();
+  const message = frame.getByRole('textbox', { name: 'Your message' });
+  const said = (words: string) => frame.locator('.line').filter({ hasText: words }).first().waitFor();
+  await message.fill('Do you have paper?');
+  await page.keyboard.press('Enter');
+  await said('You said: Do you have paper?');
+
+  await page.getByRole('link', { name: 'To the cart' }).click();
+  await page.getByRole('heading', { name: 'Shop cart' }).waitFor();
+  await said('You said: Do you have paper?');
+  // It comes back by itself, and leaves the keyboard where it was.
+  expect(await page.evaluate('document.activeElement === document.body')).toBe(true);
+  await message.fill('And glue?');
+  await message.press('Enter');
+  await said('You said: And glue?');
+  const { count } = await stack.database.sql`
+    select 1 from interaction_messages where content = 'And glue?' and interaction_id in
+      (select interaction_id from interaction_messages where content = 'Do you have paper?')`;
+  expect(count).toBe(1);
+
+  // Only on this shop: elsewhere the same frame knows of nothing, and the shop itself never does.
+  const cookies = await page.context().cookies();
+  expect(cookies.map(({ path, partitionKey }) => [path, partitionKey])).toEqual([
+    [`/widget/${agent.id}`, 'http://localhost'],
+  ]);
+  expect(await page.evaluate('document.cookie')).toBe('');
+  await frame.getByRole('button', { name: 'End chat' }).click();
+  await frame.getByText('The conversation has ended.').waitFor();
+  await expect.poll(async () => (await page.context().cookies()).length, { timeout: 20_000 }).toBe(0);
+  await page.reload();
+  await page.getByRole('button', { name: 'Ask us', exact: true }).waitFor();
+  expect(page.frames()).toHaveLength(1);
+  expectNoComplaints(page);
+}, 120_000);
 
 test('the keyboard opens it, is in it, and comes back to the button; what came meanwhile is counted', async () => {
   const { page, frame } = await visit(shop);

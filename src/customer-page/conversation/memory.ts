@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { PublicAgent } from '../api.ts';
+import { findKeeping, type Keeping } from './keeping.ts';
 
 const unstoredSchema = z.object({ id: z.string(), text: z.string(), at: z.number() });
 const keptSchema = z.object({
@@ -18,17 +19,14 @@ const keptSchema = z.object({
 /** What brings a customer back into their conversation after a reload. */
 export type Kept = z.output<typeof keptSchema> & { readonly agent: PublicAgent };
 
-/**
- * The open conversation of this tab, in its session storage: gone with the tab, never seen by another site.
- * Where a browser forbids storage (frames of other sites, sometimes), it lasts as long as the page.
- */
+/** The open conversation, where the browser keeps it over the page's end; no other site ever sees it. */
 export class Memory {
-  readonly #key: string;
+  readonly #keeping: Keeping;
   #held: Kept | undefined;
 
   /** @param scope one conversation is kept for each */
   constructor(scope: string) {
-    this.#key = `floorwalker.conversation.${scope}`;
+    this.#keeping = findKeeping(`floorwalker.conversation.${scope}`);
     this.#held = this.#read();
   }
 
@@ -38,7 +36,8 @@ export class Memory {
 
   keep(kept: Kept): void {
     this.#held = kept;
-    this.#write(JSON.stringify(kept));
+    // Long messages that nobody has stored yet may not fit; the way back into the conversation does.
+    if (!this.#write(JSON.stringify(kept))) this.#write(JSON.stringify({ ...kept, unstored: [] }));
   }
 
   forget(): void {
@@ -48,18 +47,19 @@ export class Memory {
 
   #read(): Kept | undefined {
     try {
-      return keptSchema.safeParse(JSON.parse(sessionStorage.getItem(this.#key) ?? 'null')).data;
+      return keptSchema.safeParse(JSON.parse(this.#keeping.read() ?? 'null')).data;
     } catch {
       return undefined;
     }
   }
 
-  #write(text: string | undefined): void {
+  /** @returns whether it is kept: if not, it lasts as long as the page */
+  #write(text: string | undefined): boolean {
     try {
-      if (text === undefined) sessionStorage.removeItem(this.#key);
-      else sessionStorage.setItem(this.#key, text);
+      this.#keeping.write(text);
+      return true;
     } catch {
-      // Nothing to be done: a reload will begin anew.
+      return false;
     }
   }
 }

@@ -18,13 +18,15 @@ class WidgetPage {
   #mayFocus = false;
   #seen = 0;
   #lines = 0;
-  #talking = false;
+  /** From the first word on: a page that is left at once must not make the shop forget that there is a chat. */
+  #talking: boolean;
 
   constructor(page: HTMLElement, agentId: string, shop: Shop) {
     this.#page = page;
     this.#agentId = agentId;
     this.#shop = shop;
     this.#memory = new Memory(agentId);
+    this.#talking = this.#memory.kept !== undefined;
     shop.onMessage((message) => {
       this.#shown = message.floorwalker === 'shown';
       this.#mayFocus = message.floorwalker === 'shown' && message.focus;
