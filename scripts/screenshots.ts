@@ -61,20 +61,15 @@ async function picture(page: Page, name: string): Promise<void> {
   console.log(`docs/screenshots/${name}.png`);
 }
 
-/** A customer who asks for a refund, so that the supervisor has something to decide. */
-async function customer(browser: TestBrowser, demo: Demo): Promise<Page> {
+/** A customer who says all of this, each line after an answer. */
+async function customer(browser: TestBrowser, demo: Demo, words: readonly string[]): Promise<Page> {
   const page = await browser.newPage(PHONE);
   await page.goto(`${demo.api_url}/try`);
   await page.getByRole('button', { name: /^Chat with/ }).click();
   const message = page.getByRole('textbox', { name: 'Your message' });
   const agent = page.locator('.line.agent[data-state="done"]');
   await agent.first().waitFor();
-  // Whatever model answers: it asks for a number, perhaps whether it should, and says why it has to wait.
-  for (const text of [
-    'I would like a refund for order 1043, please.',
-    'My number is +1 202 555 0142.',
-    'Yes, please.',
-  ]) {
+  for (const text of words) {
     const said = await agent.count();
     await message.fill(text);
     await message.press('Enter');
@@ -83,8 +78,24 @@ async function customer(browser: TestBrowser, demo: Demo): Promise<Page> {
   return page;
 }
 
+/** Whatever model answers: it asks for a number, perhaps whether it should, and says why it has to wait. */
+const REFUND = [
+  'I would like a refund for order 1043, please.',
+  'My number is +1 202 555 0142.',
+  'Yes, please.',
+];
+/** What else goes on, so that the floor shows how different conversations look beside each other. */
+const OTHERS = [
+  [
+    'This is the third time that my parcel is late. It is unacceptable, I am furious!',
+    'I want a manager, now.',
+  ],
+  ['Where is my order 1042?', 'Thank you so much, that is wonderful!'],
+];
+
 async function takePictures(browser: TestBrowser, demo: Demo): Promise<void> {
-  const chat = await customer(browser, demo);
+  await Promise.all(OTHERS.map((words) => customer(browser, demo, words)));
+  const chat = await customer(browser, demo, REFUND);
   await picture(chat, 'try-phone');
 
   const page = await browser.newPage(WIDE);

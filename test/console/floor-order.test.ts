@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { compareUrgency, holdOrder, type Urgency } from '../../src/console/floor/order.ts';
+import { compareUrgency, holdOrder, mustMove, type Urgency } from '../../src/console/floor/order.ts';
 
 const NOW = 1_000_000;
 const card = (id: string, given: Partial<Urgency> = {}): Urgency => ({
@@ -52,5 +52,26 @@ describe('while somebody is about to press a button', () => {
       card('a'),
     ];
     expect(holdOrder(['a', 'gone', 'b'], now)).toEqual(['waits', 'a', 'b', 'new']);
+  });
+});
+
+describe('cards move at once', () => {
+  const before = ['waits', 'a', 'b'];
+  const now = [card('waits', { deadlineMs: NOW }), card('a'), card('b')];
+
+  test('when one is new or gone, or waits and does not stand first', () => {
+    expect(mustMove(before, [...now, card('new')])).toBe(true);
+    expect(mustMove(before, now.slice(0, 2))).toBe(true);
+    expect(mustMove(before, [...now.slice(0, 2), card('new')])).toBe(true);
+    const waits = [card('b', { deadlineMs: NOW - 1 }), ...now.slice(0, 2)];
+    expect(mustMove(before, waits)).toBe(true);
+  });
+
+  test('and not for a mood or a silence, nor when what waited is decided', () => {
+    expect(mustMove(before, now)).toBe(false);
+    expect(
+      mustMove(before, [card('waits', { deadlineMs: NOW }), card('b', { critical: true }), card('a')]),
+    ).toBe(false);
+    expect(mustMove(before, [card('a'), card('b'), card('waits')])).toBe(false);
   });
 });

@@ -7,6 +7,7 @@ import { onThemeChange } from '../session/theme.ts';
 
 const PAD_SECONDS = 30;
 const hour = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const second = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 type Palette = Record<Sentiment | 'line' | 'text' | Mark['tone'], string>;
 let palette: Palette | undefined;
@@ -127,7 +128,10 @@ function makePlot(
         show: axes,
         size: 26,
         space: 70,
-        values: (_plot, at) => at.map((seconds) => hour.format(seconds * 1_000)),
+        values: (_plot, at) => {
+          const format = (at[1] ?? 0) - (at[0] ?? 0) < 60 ? second : hour;
+          return at.map((seconds) => format.format(seconds * 1_000));
+        },
       },
       { ...axis, show: axes, size: 32, splits: () => [0, 50, 100] },
     ],

@@ -10,6 +10,9 @@ import { CALLBACKS } from '../live/live.ts';
 import { useLive, useLiveVersion } from '../live/live-context.tsx';
 import { useFinishCallback } from './finish-callback.ts';
 
+/** Below the cards: who waits for a call waits longer than who is talking. The summary above leads here. */
+export const CALLBACKS_ID = 'callbacks';
+
 function Row({ callback }: { readonly callback: Callback }) {
   const finish = useFinishCallback();
   const [busy, setBusy] = useState(false);
@@ -50,7 +53,7 @@ export function CallbackList() {
   const callbacks = live.callbacks();
   if (callbacks.length === 0) return null;
   return (
-    <section className="callbacks" aria-label="To be called back">
+    <section className="callbacks" aria-label="To be called back" id={CALLBACKS_ID} tabIndex={-1}>
       <h2 className="label">To be called back</h2>
       <ul>
         {callbacks.map((callback) => (

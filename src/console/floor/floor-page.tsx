@@ -3,15 +3,15 @@ import { Coffee } from 'lucide-react';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Empty } from '../components/empty.tsx';
 import { useSecond } from '../live/clock.ts';
-import { CONNECTION, FLOOR, type Live } from '../live/live.ts';
+import { CALLBACKS, CONNECTION, FLOOR, type Live } from '../live/live.ts';
 import { useLive, useLiveValue, useLiveVersion } from '../live/live-context.tsx';
 import { useTitle } from '../shell/title.tsx';
-import { CallbackList } from './callback-list.tsx';
+import { CALLBACKS_ID, CallbackList } from './callback-list.tsx';
 import { InteractionCard } from './interaction-card.tsx';
-import { compareUrgency, holdOrder, type Urgency } from './order.ts';
+import { compareUrgency, holdOrder, mustMove, type Urgency } from './order.ts';
 
-/** Silence grows without events; once in this many seconds is soon enough to sort anew. */
-const SORT_EVERY_SECONDS = 5;
+/** What need not move at once moves together, so often. Silence grows without events. */
+const SORT_EVERY_SECONDS = 3;
 
 function urgencies(live: Live): Urgency[] {
   const deadlines = new Map<string, number>();
@@ -40,11 +40,13 @@ function useOrder(isHeld: () => boolean): readonly string[] {
   const version = useLiveVersion(FLOOR);
   const round = Math.floor(useSecond() / SORT_EVERY_SECONDS);
   const shown = useRef<readonly string[]>([]);
+  const sortedIn = useRef(round);
   return useMemo(() => {
-    // Both say that something may have changed.
+    // It says that something may have changed.
     void version;
-    void round;
     const sorted = urgencies(live);
+    if (sortedIn.current === round && !mustMove(shown.current, sorted)) return shown.current;
+    sortedIn.current = round;
     const next = isHeld() ? holdOrder(shown.current, sorted) : sorted.map(({ id }) => id);
     if (!same(next, shown.current)) shown.current = next;
     return shown.current;
@@ -58,6 +60,14 @@ function Summary({ count }: { readonly count: number }) {
     (live) =>
       live.openInteractions().filter(({ id }) => live.track(id).sentiments.at(-1) === 'critical').length,
   );
+  const asking = useLiveValue(
+    FLOOR,
+    (live) =>
+      live
+        .openInteractions()
+        .filter(({ supervisor_requested_at: at, control }) => at !== null && control !== 'supervisor').length,
+  );
+  const toCall = useLiveValue(CALLBACKS, (live) => live.callbacks().length);
   return (
     <p className="floor-summary">
       <span>
@@ -66,9 +76,17 @@ function Summary({ count }: { readonly count: number }) {
       <span data-tone={waiting > 0 ? 'wait' : undefined}>
         <strong>{waiting}</strong> waiting for you
       </span>
+      <span data-tone={asking > 0 ? 'human' : undefined}>
+        <strong>{asking}</strong> {asking === 1 ? 'asks' : 'ask'} for a human
+      </span>
       <span data-tone={critical > 0 ? 'critical' : undefined}>
         <strong>{critical}</strong> critical
       </span>
+      {toCall > 0 && (
+        <span data-tone="human">
+          <strong>{toCall}</strong> <a href={`#${CALLBACKS_ID}`}>to be called back</a>
+        </span>
+      )}
     </p>
   );
 }
@@ -100,7 +118,6 @@ export default function FloorPage() {
   return (
     <>
       <Summary count={order.length} />
-      <CallbackList />
       {loaded && order.length === 0 && (
         <Empty icon={<Coffee aria-hidden />} title="All quiet">
           Nobody is talking with an agent of yours. New conversations appear here by themselves.
@@ -118,6 +135,7 @@ export default function FloorPage() {
           ))}
         </ul>
       </div>
+      <CallbackList />
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { Headset, MessageSquare, Phone, UserRound } from 'lucide-react';
+import { Headset, MessageSquare, Phone } from 'lucide-react';
 import { memo } from 'react';
 import { Link } from 'wouter';
 import { SentimentPlot } from '../components/plot.tsx';
@@ -7,6 +7,7 @@ import type { Interaction } from '../live/events.ts';
 import { AGENTS, of, type Speech } from '../live/live.ts';
 import { useLive, useLiveValue, useLiveVersion } from '../live/live-context.tsx';
 import { customerName, describeTrack, ROLE_WORDS, SENTIMENT_WORDS } from '../live/words.ts';
+import { CardAsks } from './card-asks.tsx';
 import { CardDecision } from './card-decision.tsx';
 
 /** An interim sentence that is not followed by another for so long is over, whatever became of its end. */
@@ -47,17 +48,6 @@ function Control({ interaction }: { readonly interaction: Interaction }) {
       <Headset aria-hidden />
       {name ? `${name} has control` : 'A supervisor has control'}
     </span>
-  );
-}
-
-function Asks({ interaction }: { readonly interaction: Interaction }) {
-  const { supervisor_requested_at: at, supervisor_request_reason: reason, control } = interaction;
-  if (!at || control === 'supervisor') return null;
-  return (
-    <p className="card-asks">
-      <UserRound aria-hidden />
-      <span>Asks for a human{reason && <q>{reason}</q>}</span>
-    </p>
   );
 }
 
@@ -111,7 +101,7 @@ export const InteractionCard = memo(function InteractionCard({ id }: { readonly 
         <p className="card-floor">
           <Floor interaction={interaction} speech={speech} />
         </p>
-        <Asks interaction={interaction} />
+        <CardAsks interaction={interaction} />
       </div>
       {permission && <CardDecision key={permission.id} permission={permission} more={others.length} />}
     </li>

@@ -40,6 +40,18 @@ export function holdOrder(shown: readonly string[], sorted: readonly Urgency[]):
   ];
 }
 
+/**
+ * Whether cards have to move at once: one is new or gone, or what waits for a decision does not stand first. Moods and
+ * silences change with every measurement; with a hundred conversations nobody could read cards that jump each time.
+ */
+export function mustMove(shown: readonly string[], sorted: readonly Urgency[]): boolean {
+  const known = new Set(shown);
+  return (
+    shown.length !== sorted.length ||
+    sorted.some(({ id, deadlineMs }, place) => !known.has(id) || (deadlineMs !== null && shown[place] !== id))
+  );
+}
+
 function compareDeadlines(a: number | null, b: number | null): number {
   if (a === b) return 0;
   if (a === null) return 1;

@@ -94,8 +94,8 @@ function Workplace({ id, state }: { readonly id: string; readonly state: Convers
         )}
         {interaction.archive && <SummaryPanel archive={interaction.archive} />}
         {open && <ControlPanel interaction={interaction} userId={userId} />}
-        <MoodPanel id={id} state={state} />
         {open && interaction.control === 'agent' && <WhisperBox id={id} />}
+        <MoodPanel id={id} state={state} />
         <ClosingPanel key={id} interaction={interaction} />
       </div>
     </div>
