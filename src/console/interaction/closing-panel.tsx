@@ -8,7 +8,7 @@ import { TextArea, TextInput } from '../components/field.tsx';
 import { ProblemNotice } from '../components/notice.tsx';
 import type { Interaction } from '../live/events.ts';
 import { useApp } from '../session/app-context.ts';
-import { useDraft, useDraftText } from '../session/drafts.ts';
+import { useDraftText } from '../session/drafts.ts';
 
 function EndDialog({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
   const { api } = useApp();
@@ -52,10 +52,8 @@ function EndDialog({ id, onClose }: { readonly id: string; readonly onClose: () 
 export function ClosingPanel({ interaction }: { readonly interaction: Interaction }) {
   const { api } = useApp();
   const { id, ended_at, end_requested_at } = interaction;
-  const [dispositionDraft, setDisposition] = useDraft(`disposition ${id}`);
-  const [notesDraft, setNotes] = useDraft(`notes ${id}`);
-  const disposition = dispositionDraft ?? interaction.disposition ?? '';
-  const notes = notesDraft ?? interaction.supervisor_notes ?? '';
+  const [disposition, setDisposition] = useDraftText(`disposition ${id}`, interaction.disposition ?? '');
+  const [notes, setNotes] = useDraftText(`notes ${id}`, interaction.supervisor_notes ?? '');
   const [ending, setEnding] = useState(false);
   const [busy, setBusy] = useState(false);
   const [saved, setSaved] = useState(false);

@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { useUserId } from './app-context.ts';
 
 const PREFIX = 'floorwalker.draft.';
@@ -49,9 +49,14 @@ export function useDraft(name: string): [draft: string | null, setDraft: (draft:
   return [draft, setDraft];
 }
 
-/** The same for a field that begins empty and is empty again when its text was sent. */
-export function useDraftText(name: string): [text: string, setText: (text: string) => void] {
+/**
+ * The same for a field that otherwise shows what is saved; what says just that is no draft any more.
+ * @param saved without it the field is empty, and is so again when its text was sent
+ */
+export function useDraftText(name: string, saved = ''): [text: string, setText: (text: string) => void] {
   const [draft, setDraft] = useDraft(name);
-  const setText = useCallback((text: string) => setDraft(text === '' ? null : text), [setDraft]);
-  return [draft ?? '', setText];
+  useEffect(() => {
+    if (draft === saved) setDraft(null);
+  }, [draft, saved, setDraft]);
+  return [draft ?? saved, setDraft];
 }
