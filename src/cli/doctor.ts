@@ -7,6 +7,7 @@ import { type CommandDeps, printLines } from './command-deps.ts';
 import { checkAgents } from './doctor/agents.ts';
 import { describeError, type Finding, Findings } from './doctor/check.ts';
 import { checkDatabase, checkDatabaseUrl } from './doctor/database.ts';
+import { checkPrograms } from './doctor/programs.ts';
 import { checkLiveKit, checkModel, checkSpeech } from './doctor/services.ts';
 import { checkPrompts, checkSettings } from './doctor/settings.ts';
 
@@ -42,6 +43,7 @@ export async function examine(env: CommandDeps['env']): Promise<readonly Finding
     findings.push(...(await guarded(area, prefixes.every(settings.usable), check)));
   };
 
+  await add('tools', ['TOOL_', 'ALLOW_INLINE'], () => checkPrograms(config.tools));
   let databaseUsable = false;
   await add('database', ['SUPABASE_'], async () => {
     const { findings: found, usable } = await checkDatabase(config.supabase);

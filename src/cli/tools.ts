@@ -155,6 +155,9 @@ async function authorize(slug: string, options: Options, deps: CommandDeps): Pro
       async (catalogue) => catalogue.definitions,
     );
     printLines(deps, definitions.flatMap(describe));
+    const missing = definitions.filter(({ unavailable }) => unavailable !== undefined);
+    if (missing.length > 0)
+      throw new FloorwalkerError('tool_unavailable', `${missing.length} tools can not be used as they are.`);
   } finally {
     await consent.close();
   }

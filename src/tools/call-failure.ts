@@ -1,6 +1,6 @@
 import { StreamableHTTPError } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
-import { type FloorwalkerError, isFloorwalkerError } from '../errors.ts';
+import { FloorwalkerError, isFloorwalkerError } from '../errors.ts';
 
 /**
  * What a failed request means for its effect. `not_sent`: the server never saw it. `answered`: it answered that
@@ -95,4 +95,19 @@ export function readFailure(error: unknown, signal: AbortSignal): CallFailure {
     return { kind: 'answered', message: error.message.replace(/^MCP error -?\d+: /, '').slice(0, 1_000) };
   }
   return { kind: 'no_answer', message: 'its server gave no usable answer' };
+}
+
+/** For the log and the trace: the error and what caused it, without a stack. */
+export function describeError(error: unknown): string {
+  const parts: string[] = [];
+  for (
+    let current = error, depth = 0;
+    current instanceof Error && depth < 4;
+    current = current.cause, depth += 1
+  ) {
+    parts.push(current.message);
+    if (current instanceof FloorwalkerError && Object.keys(current.details).length > 0)
+      parts.push(JSON.stringify(current.details));
+  }
+  return parts.join(': ').slice(0, 500) || String(error).slice(0, 500);
 }

@@ -45,8 +45,15 @@ export interface EntryProblem {
   readonly problem: string;
 }
 
+/** What was made of a candidate last time: hashing all tools of all conversations anew blocks everybody's calls. */
+export type KnownEntries = ReadonlyMap<
+  string,
+  { readonly candidate: Candidate; readonly entry: CatalogueEntry }
+>;
+
 export interface BuiltEntries {
   readonly entries: Map<string, CatalogueEntry>;
+  readonly known: KnownEntries;
   readonly problems: EntryProblem[];
 }
 
@@ -68,8 +75,10 @@ export function buildEntries(
   lists: ReadonlyMap<ServerConnection, ServerList>,
   schemas: InputSchemas,
   defaultTimeoutMs: number,
+  before: KnownEntries,
 ): BuiltEntries {
   const entries = new Map<string, CatalogueEntry>();
+  const known = new Map<string, { candidate: Candidate; entry: CatalogueEntry }>();
   const problems: EntryProblem[] = [];
   const single = sources.filter((source) => !isExpanding(source));
   const candidates = [
@@ -85,8 +94,13 @@ export function buildEntries(
       problems.push({ tool: candidate.name, problem: `${problem}; it is left out` });
       continue;
     }
-    const entry = toEntry(candidate, schemas, defaultTimeoutMs);
+    const last = before.get(candidate.name);
+    const entry =
+      last !== undefined && isSame(last.candidate, candidate)
+        ? last.entry
+        : toEntry(candidate, schemas, defaultTimeoutMs);
     entries.set(candidate.name, entry);
+    known.set(candidate.name, { candidate, entry });
     if (entry.schema?.ok === false) problems.push({ tool: candidate.name, problem: entry.schema.problem });
     else if (candidate.source.kind === 'broken')
       problems.push({ tool: candidate.name, problem: candidate.source.problem });
@@ -94,7 +108,18 @@ export function buildEntries(
       problems.push({ tool: candidate.name, problem: entry.definition.unavailable });
     }
   }
-  return { entries, problems };
+  return { entries, known, problems };
+}
+
+/** Sources and listed tools are compared as objects: an edit or a new list brings new ones. */
+function isSame(one: Candidate, other: Candidate): boolean {
+  return (
+    one.source === other.source &&
+    one.serverTool === other.serverTool &&
+    one.unavailable === other.unavailable &&
+    one.gated === other.gated &&
+    one.mustAsk === other.mustAsk
+  );
 }
 
 type Expanding = Extract<ToolSource, { kind: 'mcp' }>;

@@ -1,11 +1,17 @@
 import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readBoundArguments } from './bound-arguments.ts';
-import { readFailure } from './call-failure.ts';
-import { buildEntries, type CatalogueEntry, type ServerList, type ToolSource } from './catalogue-entries.ts';
+import { describeError, readFailure } from './call-failure.ts';
+import {
+  buildEntries,
+  type CatalogueEntry,
+  type KnownEntries,
+  type ServerList,
+  type ToolSource,
+} from './catalogue-entries.ts';
 import * as text from './outcome-text.ts';
 import { endpointUrl, serverAddress } from './server-address.ts';
-import { describeError, type ServerConnection } from './server-connection.ts';
+import type { ServerConnection } from './server-connection.ts';
 import { type ServerLease, ServerPool } from './server-pool.ts';
 import { readToolConfig } from './tool-config.ts';
 import { runTool } from './tool-run.ts';
@@ -66,6 +72,7 @@ class ConnectedCatalogue implements ToolCatalogue {
   readonly #down = new Set<ServerConnection>();
   #sources: ToolSource[] = [];
   #entries = new Map<string, CatalogueEntry>();
+  #known: KnownEntries = new Map();
 
   constructor(rows: readonly AgentToolRow[], deps: CatalogueDeps) {
     this.#deps = deps;
@@ -281,13 +288,15 @@ class ConnectedCatalogue implements ToolCatalogue {
 
   #rebuild(): void {
     const before = this.definitions.map(fingerprint).join();
-    const { entries, problems } = buildEntries(
+    const { entries, known, problems } = buildEntries(
       this.#sources,
       this.#lists,
       this.#pool.schemas,
       this.#deps.config.defaultTimeoutMs,
+      this.#known,
     );
     this.#entries = entries;
+    this.#known = known;
     for (const { tool, problem } of problems) {
       const key = `${tool}: ${problem}`;
       if (this.#told.has(key)) continue;

@@ -15,6 +15,8 @@ const NAMESPACE = ['unshare', '--user', '--map-current-user', '--'];
 export interface LimitedCommand {
   readonly command: string;
   readonly args: readonly string[];
+  /** It can't read the worker's environment and memory: it has another user, or a user namespace of its own. */
+  readonly isShielded: boolean;
 }
 
 /**
@@ -26,8 +28,13 @@ export async function withLimits(
   args: readonly string[],
   options: { ownUser: boolean },
 ): Promise<LimitedCommand> {
-  const shielded = options.ownUser || !(await namespaceWorks()) ? [] : NAMESPACE;
-  return { command: '/bin/sh', args: ['-c', PRELUDE, 'limits', ...shielded, command, ...args] };
+  const hasNamespace = !options.ownUser && (await namespaceWorks());
+  const before = hasNamespace ? NAMESPACE : [];
+  return {
+    command: '/bin/sh',
+    args: ['-c', PRELUDE, 'limits', ...before, command, ...args],
+    isShielded: options.ownUser || hasNamespace,
+  };
 }
 
 let probe: Promise<boolean> | undefined;

@@ -35,13 +35,15 @@ export type ServerChild = ChildProcessByStdio<Writable, Readable, Readable>;
 
 export interface RunningServer {
   readonly child: ServerChild;
+  /** False where it could read what the worker was started with. */
+  readonly isShielded: boolean;
   /** Asks by closing its input, then SIGTERM, then SIGKILL, each to the whole group; resolves when it has ended. */
   stop(): Promise<void>;
 }
 
 /** Starts a tool server in a process group of its own, with a clean environment. @throws when it can't be started */
 export async function startServer(program: ServerProgram): Promise<RunningServer> {
-  const { command, args } = await withLimits(program.command, program.args, {
+  const { command, args, isShielded } = await withLimits(program.command, program.args, {
     ownUser: program.runAs !== undefined,
   });
   const child = spawn(command, args, {
@@ -77,7 +79,7 @@ export async function startServer(program: ServerProgram): Promise<RunningServer
       resolve();
     });
   });
-  return { child, stop: () => stop(child, groupId, ended) };
+  return { child, isShielded, stop: () => stop(child, groupId, ended) };
 }
 
 function watch(groupId: number): ChildProcess {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 export const BUILT_IN_TOOLS = [
   'record_phone_number',
   'request_supervisor',
+  'request_callback',
   'end_interaction',
   'withdraw_request',
   'answer_question',
@@ -12,13 +13,23 @@ export const BUILT_IN_TOOLS = [
 
 /** What OpenAI-compatible models accept as a function name. */
 const VALID_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
-const LOOKALIKES: Record<string, string> = { '0': 'o', '1': 'l', i: 'l', '5': 's', '3': 'e' };
+const LOOKALIKES: Record<string, string> = {
+  '0': 'o',
+  '1': 'l',
+  i: 'l',
+  '5': 's',
+  '3': 'e',
+  '4': 'a',
+  '7': 't',
+};
 
 function skeleton(name: string): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '')
-    .replace(/[01i53]/g, (character) => LOOKALIKES[character] ?? character);
+    .replaceAll('vv', 'w')
+    .replaceAll('rn', 'm')
+    .replace(/[01i5347]/g, (character) => LOOKALIKES[character] ?? character);
 }
 
 const BUILT_IN_SKELETONS = new Set(BUILT_IN_TOOLS.map(skeleton));

@@ -20,6 +20,8 @@ export interface OAuthFetchDeps extends Omit<ProviderDeps, 'key'> {
 export class OAuthFetch {
   readonly #deps: OAuthFetchDeps;
   readonly #provider: OAuthProvider;
+  /** Asked for so far: a new token for more must still reach as far as the last one. */
+  readonly #scopes = new Set<string>();
   #authorising: Promise<void> | undefined;
 
   constructor(deps: OAuthFetchDeps) {
@@ -58,11 +60,12 @@ export class OAuthFetch {
 
   async #authoriseOnce({ resourceMetadataUrl, scope }: Challenge): Promise<void> {
     const { url, fetch } = this.#deps;
+    for (const one of scope?.split(' ') ?? []) if (one !== '') this.#scopes.add(one);
     const options = {
       serverUrl: url,
       fetchFn: fetch,
       ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl }),
-      ...(scope === undefined ? {} : { scope }),
+      ...(scope === undefined ? {} : { scope: [...this.#scopes].join(' ') }),
     };
     try {
       if ((await auth(this.#provider, options)) === 'AUTHORIZED') return;

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.js';
+import type { OAuthClientProvider, OAuthDiscoveryState } from '@modelcontextprotocol/sdk/client/auth.js';
 import type {
   OAuthClientInformationMixed,
   OAuthClientMetadata,
   OAuthTokens,
 } from '@modelcontextprotocol/sdk/shared/auth.js';
 import { FloorwalkerError } from '../errors.ts';
+import { AuthorizationServer } from './authorization-server.ts';
 import type { StoredAuthorisation, TokenKey, TokenStore } from './oauth-tokens.ts';
 import type { Secrets } from './secrets.ts';
 import type { OAuthConfig } from './tool-config.ts';
@@ -16,7 +17,8 @@ export interface ProviderDeps {
   readonly key: TokenKey;
   readonly secrets: Secrets;
   readonly tokens?: TokenStore | undefined;
-  readonly authorize?: ((url: URL) => Promise<string>) | undefined;
+  /** Asks a person at the address; gives the parameters with which the browser came back. */
+  readonly authorize?: ((url: URL) => Promise<URLSearchParams>) | undefined;
   readonly redirectUrl?: string | undefined;
   readonly clientMetadataUrl?: string | undefined;
 }
@@ -32,6 +34,7 @@ export class OAuthProvider implements OAuthClientProvider {
   #version = 0;
   #loaded: Promise<void> | undefined;
   #verifier = '';
+  #server: AuthorizationServer | undefined;
   #code: string | undefined;
 
   constructor(deps: ProviderDeps) {
@@ -114,7 +117,13 @@ export class OAuthProvider implements OAuthClientProvider {
 
   async redirectToAuthorization(url: URL): Promise<void> {
     if (this.#deps.authorize === undefined) throw notAuthorised('nobody is there to authorise it');
-    this.#code = await this.#deps.authorize(url);
+    const answer = await this.#deps.authorize(url);
+    this.#code = this.#server?.codeOf(answer);
+  }
+
+  /** Which server it is going to be, before anything is sent there. @throws when it is not who it says it is */
+  saveDiscoveryState(state: OAuthDiscoveryState): void {
+    this.#server = new AuthorizationServer(state, this.#deps.oauth.issuer);
   }
 
   saveCodeVerifier(verifier: string): void {

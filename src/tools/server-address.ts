@@ -30,6 +30,8 @@ export interface ConnectionTraits {
   readonly sampling: boolean;
   /** Each interaction has a connection of its own. */
   readonly interactive: boolean;
+  /** The row says that the server knows no sessions: no handshake is tried. */
+  readonly stateless: boolean;
 }
 
 const MAX_MEMORY_MB = 512;
@@ -45,7 +47,11 @@ function invalid(message: string, remedy?: string): FloorwalkerError {
 
 /** @throws FloorwalkerError `tool_config_invalid` for a server that the operator has not defined or not allowed. */
 export function serverAddress(rowName: string, tool: McpToolConfig, config: ToolsConfig): ServerAddress {
-  const traits = { sampling: tool.sampling ?? false, interactive: tool.interactive ?? false };
+  const traits = {
+    sampling: tool.sampling ?? false,
+    interactive: tool.interactive ?? false,
+    stateless: tool.kind === 'http' && tool.revision !== undefined,
+  };
   if (tool.kind === 'http') {
     endpointUrl(tool.endpoint);
     const { endpoint, headers, auth_type, auth_secret, oauth } = tool;

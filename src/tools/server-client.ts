@@ -8,15 +8,23 @@ import type { FetchLike, Transport } from '@modelcontextprotocol/sdk/shared/tran
 import type { Log } from '../log.ts';
 import type { Secrets } from './secrets.ts';
 import type { ServerAddress } from './server-address.ts';
-import { answerServerRequests, clientCapabilities, type ServerRequestDeps } from './server-requests.ts';
+import {
+  answerInput,
+  answerServerRequests,
+  clientCapabilities,
+  type ServerRequestDeps,
+} from './server-requests.ts';
+import { StatelessDialect } from './stateless-dialect.ts';
 import { StdioTransport } from './stdio-transport.ts';
+import type { CallPeer } from './types.ts';
 
 /** The SDK's own request timer stays out of the way: the tool's timeout is the caller's signal. */
 export const NO_SDK_TIMEOUT_MS = 2_147_483_000;
+const CLIENT_INFO = { name: 'floorwalker', version: '0.1.0' };
 const GOODBYE_MS = 500;
 const LOG_LEVEL = 'warning';
-/** What a server from before streamable HTTP answers to its first request (specification, "Backwards compatibility"). */
-const LEGACY_STATUS = new Set([400, 404, 405]);
+/** What a server answers to a handshake that it does not know: one without sessions, or from before streamable HTTP. */
+const OTHER_REVISION_STATUS = new Set([400, 404, 405]);
 /** A dropped stream is taken up again a few times before the connection counts as lost. */
 const RECONNECTION = {
   initialReconnectionDelay: 500,
@@ -30,6 +38,10 @@ export interface ServerClientDeps extends ServerRequestDeps {
   readonly log: Log;
   readonly secrets: Secrets;
   readonly fetch: FetchLike;
+  /** A fetch whose answers are watched for their end. */
+  watched(fetch: FetchLike): FetchLike;
+  /** Who runs the call with this metadata. */
+  peerOfCall(meta: Record<string, unknown>): CallPeer | undefined;
   onTrouble(error: Error): void;
 }
 
@@ -45,22 +57,40 @@ export async function connectClient(deps: ServerClientDeps, signal: AbortSignal)
     return initialise(transport, deps, signal);
   }
   const { url, headers } = address.request(deps.secrets);
-  const shared = { requestInit: { headers }, fetch: deps.fetch };
-  try {
+  const requestInit = { headers };
+  const streamable = (fetch: FetchLike) =>
     // The interface of the SDK's classes is wider than their declared one under exactOptionalPropertyTypes.
-    const transport = new StreamableHTTPClientTransport(url, {
-      ...shared,
+    new StreamableHTTPClientTransport(url, {
+      requestInit,
+      fetch: deps.watched(fetch),
       reconnectionOptions: RECONNECTION,
-    });
-    return await initialise(transport as Transport, deps, signal);
+    }) as Transport;
+  const stateless = () => initialise(streamable(statelessDialect(deps).fetch), deps, signal);
+  if (address.stateless) return stateless();
+  try {
+    return await initialise(streamable(deps.fetch), deps, signal);
   } catch (error) {
-    const isLegacy = error instanceof StreamableHTTPError && LEGACY_STATUS.has(error.code ?? 0);
-    if (!isLegacy || signal.aborted) throw error;
-    return initialise(new SSEClientTransport(url, shared) as Transport, deps, signal).catch(() => {
-      // Neither protocol: what the current one was answered says more.
-      throw error;
-    });
+    const isOther = error instanceof StreamableHTTPError && OTHER_REVISION_STATUS.has(error.code ?? 0);
+    if (!isOther || signal.aborted) throw error;
+    // Newer or older than the handshake that it refused; if neither, what that was answered says more.
+    return stateless()
+      .catch(() => {
+        const sse = new SSEClientTransport(url, { requestInit, fetch: deps.watched(deps.fetch) });
+        return initialise(sse as Transport, deps, signal);
+      })
+      .catch(() => {
+        throw error;
+      });
   }
+}
+
+function statelessDialect(deps: ServerClientDeps): StatelessDialect {
+  return new StatelessDialect({
+    fetch: deps.fetch,
+    clientInfo: CLIENT_INFO,
+    capabilities: clientCapabilities(deps),
+    answer: (asked, meta, signal) => answerInput(asked, deps.peerOfCall(meta), deps, signal),
+  });
 }
 
 async function initialise(
@@ -68,10 +98,7 @@ async function initialise(
   deps: ServerClientDeps,
   signal: AbortSignal,
 ): Promise<Client> {
-  const client = new Client(
-    { name: 'floorwalker', version: '0.1.0' },
-    { capabilities: clientCapabilities(deps) },
-  );
+  const client = new Client(CLIENT_INFO, { capabilities: clientCapabilities(deps) });
   client.onerror = (error) => deps.onTrouble(error);
   answerServerRequests(client, deps);
   try {

@@ -1,5 +1,5 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { ErrorCode, type LoggingMessageNotification, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
 import {
   BrokenCircuitError,
   type BulkheadPolicy,
@@ -15,8 +15,8 @@ import {
 } from 'cockatiel';
 import { FloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { AnswerStreams } from './answer-stream.ts';
-import { readFailure } from './call-failure.ts';
+import { describeError, readFailure } from './call-failure.ts';
+import { CallPeers } from './call-peers.ts';
 import type { GuardedFetch } from './guarded-fetch.ts';
 import type { OAuthFetch } from './oauth-fetch.ts';
 import type { RepeatedLines } from './repeated-lines.ts';
@@ -24,8 +24,9 @@ import { type ToolResult, toolResultSchema } from './result-text.ts';
 import type { Secrets } from './secrets.ts';
 import type { ServerAddress } from './server-address.ts';
 import { closeClient, connectClient, NO_SDK_TIMEOUT_MS } from './server-client.ts';
+import { ServerLines } from './server-lines.ts';
 import { listServerTools, type ServerTool } from './server-list.ts';
-import type { CallPeer, JsonObject, ToolProgress } from './types.ts';
+import type { CallPeer, JsonObject } from './types.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** A program may need longer to start than a conversation waits for its tools. */
@@ -42,7 +43,6 @@ const SHORT_LIFE_MS = 10_000;
 const MAX_SHORT_LIVES = 3;
 /** Servers that do not announce changes are asked again. */
 const LIST_FRESH_MS = 60_000;
-const MAX_PROGRESS_CHARS = 200;
 /** Key of the idempotency key in `_meta` of a call, for servers that know it. */
 export const IDEMPOTENCY_META_KEY = 'floorwalker/idempotency-key';
 
@@ -69,13 +69,18 @@ export class ServerConnection {
   readonly label: string;
   readonly #address: ServerAddress;
   readonly #deps: ConnectionDeps;
-  readonly #answers = new AnswerStreams(IDEMPOTENCY_META_KEY);
+  readonly #peers: CallPeers;
+  readonly #lines: ServerLines;
+  /** How many calls wait on a client. */
+  readonly #underWay = new WeakMap<Client, number>();
+  readonly #retired = new Set<Client>();
   readonly #calls: BulkheadPolicy;
   readonly #breaker: CircuitBreakerPolicy;
   readonly #listeners = new Set<() => void>();
-  readonly #peers = new Map<string, CallPeer>();
   readonly #closing = new AbortController();
   #client: Promise<Client> | undefined;
+  /** What `#client` resolved with. */
+  #current: Client | undefined;
   #list: { client: Client; tools: Promise<ServerTool[]>; atMs: number } | undefined;
   #lastFailure: unknown;
   #pause: IBackoff<unknown> = new ExponentialBackoff(RECONNECT).next();
@@ -88,6 +93,8 @@ export class ServerConnection {
     this.label = address.label;
     this.#address = address;
     this.#deps = deps;
+    this.#lines = new ServerLines(address.label, deps);
+    this.#peers = new CallPeers(IDEMPOTENCY_META_KEY, (text) => deps.secrets.scrub(text));
     this.#calls = bulkhead(deps.concurrency, deps.concurrency * QUEUE_FACTOR);
     this.#breaker = circuitBreaker(
       handleWhen((error) => error instanceof Unanswered),
@@ -112,8 +119,9 @@ export class ServerConnection {
     const isFresh = known?.client === client && (announces || performance.now() - known.atMs < LIST_FRESH_MS);
     if (isFresh) return untilAborted(known.tools, signal);
     const tools = listServerTools(client, AbortSignal.timeout(CONNECT_LIMIT_MS), {
+      clean: (text) => this.#deps.secrets.scrub(text),
       onUnusable: () =>
-        this.#write(
+        this.#lines.write(
           'warn',
           'unusable',
           {},
@@ -126,7 +134,7 @@ export class ServerConnection {
       if (this.#list === list) this.#list = undefined;
       this.#failed(error);
       // It was connected and does not list: a new connection may do better.
-      void this.#drop(client);
+      this.#retire(client);
     });
     try {
       const listed = await untilAborted(tools, signal);
@@ -167,7 +175,9 @@ export class ServerConnection {
     this.#listeners.clear();
     const client = await this.#client?.catch(() => undefined);
     this.#client = undefined;
+    this.#current = undefined;
     if (client !== undefined) await closeClient(client);
+    await Promise.all([...this.#retired].map((retired) => retired.close().catch(() => undefined)));
   }
 
   async #send(tool: string, args: JsonObject, call: ServerCall, onSent: () => void): Promise<ToolResult> {
@@ -176,52 +186,33 @@ export class ServerConnection {
     for (let attempt = 1; ; attempt += 1) {
       const client = await this.#connected(signal);
       const lost = new AbortController();
-      const unwatch = this.#answers.watch(idempotencyKey, () => {
+      const done = this.#peers.add(idempotencyKey, peer, () => {
         lost.abort(new McpError(ErrorCode.ConnectionClosed, 'The stream of the answer ended'));
       });
-      this.#peers.set(idempotencyKey, peer);
       try {
         onSent();
+        this.#underWay.set(client, (this.#underWay.get(client) ?? 0) + 1);
         return await client.request({ method: 'tools/call', params }, toolResultSchema, {
           signal: AbortSignal.any([signal, lost.signal]),
           timeout: NO_SDK_TIMEOUT_MS,
           ...(peer.progress === undefined
             ? {}
-            : { onprogress: (progress) => this.#progress(peer, progress) }),
+            : { onprogress: (progress) => this.#peers.progress(peer, progress) }),
         });
       } catch (error) {
         const failure = readFailure(error, signal);
-        if (failure.sessionLost || failure.kind === 'not_sent') await this.#drop(client);
+        if (failure.sessionLost || failure.kind === 'not_sent') this.#retire(client);
         if (failure.kind === 'timeout') void this.#probe(client);
         // A session that the server no longer knows was found before the tool ran: asking once more repeats nothing.
         if (failure.sessionLost && attempt === 1) continue;
         const isDead = failure.kind === 'timeout' || (failure.kind === 'no_answer' && !signal.aborted);
         throw isDead ? new Unanswered(error) : error;
       } finally {
-        unwatch();
-        this.#peers.delete(idempotencyKey);
+        done();
+        this.#underWay.set(client, (this.#underWay.get(client) ?? 1) - 1);
+        this.#closeRetired(client);
       }
     }
-  }
-
-  #progress(peer: CallPeer, { progress, total, message }: ToolProgress): void {
-    const words =
-      message === undefined
-        ? {}
-        : { message: this.#deps.secrets.scrub(message).slice(0, MAX_PROGRESS_CHARS) };
-    peer.progress?.({ progress, total, ...words });
-  }
-
-  /**
-   * Whose call a request of the server is for. Over HTTP its stream says so; otherwise it is certain only while
-   * calls of a single interaction are under way.
-   */
-  #peerOf(requestId: string | number): CallPeer | undefined {
-    const key = this.#answers.callOf(requestId);
-    if (key !== undefined) return this.#peers.get(key);
-    const peers = [...this.#peers.values()];
-    const [first] = peers;
-    return peers.every((peer) => peer.interactionId === first?.interactionId) ? first : undefined;
   }
 
   /** The connection, made if need be. Who gives up waiting does not stop it: it may be there for the next call. */
@@ -232,7 +223,7 @@ export class ServerConnection {
       const connecting = this.#connect();
       this.#client = connecting;
       connecting.then(
-        () => this.#onConnected(connecting),
+        (client) => this.#onConnected(connecting, client),
         (error: unknown) => {
           this.#forget(connecting);
           this.#failed(error);
@@ -261,17 +252,20 @@ export class ServerConnection {
         address,
         log,
         secrets,
-        fetch: this.#answers.wrap(oauth?.wrap(http.fetch) ?? http.fetch),
+        fetch: oauth?.wrap(http.fetch) ?? http.fetch,
+        watched: (fetch) => this.#peers.wrap(fetch),
+        peerOfCall: (meta) => this.#peers.ofCall(meta),
+        clean: (text) => secrets.scrub(text),
         roots: address.kind === 'stdio' ? address.roots : [],
         sampling: address.sampling,
-        peerOf: (requestId) => this.#peerOf(requestId),
+        peerOf: (requestId) => this.#peers.of(requestId),
         onListChanged: () => {
           this.#list = undefined;
           this.#tellListeners();
         },
-        onLog: (params) => this.#onServerLog(params),
+        onLog: (params) => this.#lines.relay(params),
         onRefused: (what, why) =>
-          this.#write(
+          this.#lines.write(
             'warn',
             `refused ${what} ${why}`,
             { what, why },
@@ -287,12 +281,12 @@ export class ServerConnection {
     );
   }
 
-  async #onConnected(connecting: Promise<Client>): Promise<void> {
-    const client = await connecting;
+  #onConnected(connecting: Promise<Client>, client: Client): void {
+    if (this.#client === connecting) this.#current = client;
     const connectedAtMs = performance.now();
     client.onclose = () => {
       if (!this.#forget(connecting) || this.#closing.signal.aborted) return;
-      this.#write('warn', 'ended', {}, 'A tool server has ended; it is started or called again when needed');
+      this.#lines.write('warn', 'ended', {}, 'A tool server has ended; it comes back when it is needed');
       const isShort = performance.now() - connectedAtMs < SHORT_LIFE_MS;
       this.#shortLives = isShort ? this.#shortLives + 1 : 0;
       if (this.#shortLives >= MAX_SHORT_LIVES) this.#failed(unavailable('its server ends again and again'));
@@ -349,17 +343,32 @@ export class ServerConnection {
   #forget(connection: Promise<Client>): boolean {
     if (this.#client !== connection) return false;
     this.#client = undefined;
+    this.#current = undefined;
     this.#list = undefined;
     return true;
   }
 
-  async #drop(client: Client): Promise<void> {
-    const current = await this.#client?.catch(() => undefined);
-    if (current === client) {
+  /** The next call has a new connection. Those under way on this one are other customers': each gets its own answer. */
+  #retire(client: Client): void {
+    if (this.#current === client) {
       this.#client = undefined;
+      this.#current = undefined;
       this.#list = undefined;
       this.#scheduleRetry();
     }
+    this.#retired.add(client);
+    this.#closeRetired(client);
+  }
+
+  #closeRetired(client: Client): void {
+    if ((this.#underWay.get(client) ?? 0) > 0) return;
+    if (this.#retired.delete(client)) void client.close().catch(() => undefined);
+  }
+
+  /** It answers nobody any more. */
+  async #drop(client: Client): Promise<void> {
+    this.#retire(client);
+    this.#retired.delete(client);
     await client.close().catch(() => undefined);
   }
 
@@ -369,21 +378,9 @@ export class ServerConnection {
     } catch (error) {
       const answered = error instanceof McpError && error.code !== ErrorCode.RequestTimeout;
       if (answered || this.#closing.signal.aborted) return;
-      this.#write('warn', 'hung', {}, 'A tool server hangs; its connection is closed');
+      this.#lines.write('warn', 'hung', {}, 'A tool server hangs; its connection is closed');
       await this.#drop(client);
     }
-  }
-
-  #onServerLog({ level, logger, data }: LoggingMessageNotification['params']): void {
-    const words = typeof data === 'string' ? data : JSON.stringify(data ?? null);
-    const line = this.#deps.secrets.scrub(words.slice(0, 500));
-    // What a server writes about its own work may be about a customer: for debugging only.
-    this.#deps.log.debug({ server: this.label, serverLevel: level, logger, line }, 'A tool server logs');
-    this.#write('info', `log ${level}`, { serverLevel: level }, 'A tool server reports trouble of its own');
-  }
-
-  #write(level: 'info' | 'warn', key: string, fields: object, message: string): void {
-    this.#deps.lines.write(level, `${this.label} ${key}`, { server: this.label, ...fields }, message);
   }
 }
 
@@ -396,19 +393,4 @@ class Unanswered extends Error {
 
 function unavailable(reason: string, cause?: unknown): FloorwalkerError {
   return new FloorwalkerError('tool_unavailable', reason, cause === undefined ? {} : { cause });
-}
-
-/** For the log and the trace: the error and what caused it, without a stack. */
-export function describeError(error: unknown): string {
-  const parts: string[] = [];
-  for (
-    let current = error, depth = 0;
-    current instanceof Error && depth < 4;
-    current = current.cause, depth += 1
-  ) {
-    parts.push(current.message);
-    if (current instanceof FloorwalkerError && Object.keys(current.details).length > 0)
-      parts.push(JSON.stringify(current.details));
-  }
-  return parts.join(': ').slice(0, 500) || String(error).slice(0, 500);
 }

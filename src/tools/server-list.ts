@@ -1,5 +1,6 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { z } from 'zod';
+import { mapStrings } from './result-text.ts';
 
 const MAX_PAGES = 20;
 const MAX_TOOLS = 500;
@@ -24,7 +25,7 @@ const pageSchema = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.st
 export async function listServerTools(
   client: Client,
   signal: AbortSignal,
-  hooks: { onUnusable(): void },
+  hooks: { onUnusable(): void; clean(text: string): string },
 ): Promise<ServerTool[]> {
   const tools: ServerTool[] = [];
   let cursor: string | undefined;
@@ -37,7 +38,8 @@ export async function listServerTools(
     });
     for (const candidate of answer.tools) {
       const tool = serverToolSchema.safeParse(candidate);
-      if (tool.success) tools.push(tool.data);
+      // Its words come before the model: a server may have put into them what it was sent.
+      if (tool.success) tools.push(mapStrings(tool.data, hooks.clean) as ServerTool);
       else hooks.onUnusable();
     }
     if (answer.nextCursor === undefined || answer.nextCursor === cursor) break;

@@ -18,8 +18,8 @@ export interface ServerPoolDeps {
   readonly log: Log;
   /** Where OAuth tokens are kept; without it a rotated refresh token lives as long as the process. */
   readonly tokens?: TokenStore | undefined;
-  /** Asks a person to authorise this client at the address; gives the code. Only where somebody is there to be asked. */
-  readonly authorize?: ((url: URL) => Promise<string>) | undefined;
+  /** Asks a person to authorise this client at the address; gives what the browser brought back. Only where somebody is there. */
+  readonly authorize?: ((url: URL) => Promise<URLSearchParams>) | undefined;
   /** The redirect address that belongs to `authorize`. */
   readonly redirectUrl?: string | undefined;
   /** Where this client describes itself, for authorization servers that take such an address as its id. */

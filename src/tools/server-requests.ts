@@ -12,6 +12,7 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { mapStrings } from './result-text.ts';
 import type { CallPeer, JsonObject, ToolQuestion } from './types.ts';
 
 const MAX_SAMPLED_MESSAGES = 20;
@@ -44,6 +45,8 @@ export interface ServerRequestDeps {
   onLog(params: LoggingMessageNotification['params']): void;
   /** A request of a server that was not granted, for the log. */
   onRefused(what: string, why: string): void;
+  /** Takes our secrets out of what a server writes. */
+  clean(text: string): string;
   readonly roots: readonly string[];
   readonly sampling: boolean;
 }
@@ -62,43 +65,73 @@ export function answerServerRequests(client: Client, deps: ServerRequestDeps): v
   client.setNotificationHandler(ToolListChangedNotificationSchema, () => deps.onListChanged());
   client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => deps.onLog(params));
   client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: deps.roots.map((uri) => ({ uri })) }));
-  client.setRequestHandler(ElicitRequestSchema, async ({ params }, extra) => {
-    const peer = deps.peerOf(extra.requestId);
-    if (peer?.ask === undefined) {
-      deps.onRefused('elicitation', peer === undefined ? 'no single call it belongs to' : 'nobody to ask');
-      return { action: 'cancel' as const };
-    }
-    const read = readQuestion(params);
-    if (!read.ok) {
-      deps.onRefused('elicitation', read.why);
-      return { action: 'decline' as const };
-    }
-    peer.questions += 1;
-    if (peer.questions > MAX_QUESTIONS_A_CALL) {
-      deps.onRefused('elicitation', 'more questions than one call may have');
-      return { action: 'cancel' as const };
-    }
-    const answer = await peer.ask(read.question, extra.signal);
-    // The protocol's own type of an answer is narrower than a checked JSON object.
-    return answer as { action: 'accept' | 'decline' | 'cancel'; content?: Record<string, string> };
-  });
+  client.setRequestHandler(ElicitRequestSchema, ({ params }, extra) =>
+    elicit(params, deps.peerOf(extra.requestId), deps, extra.signal),
+  );
   if (!deps.sampling) return;
-  client.setRequestHandler(CreateMessageRequestSchema, async ({ params }, extra) => {
-    const peer = deps.peerOf(extra.requestId);
-    if (peer?.sample === undefined) throw refusal('There is no model to ask.');
-    peer.samples += 1;
-    if (peer.samples > MAX_SAMPLES_A_CALL) throw refusal('One call may ask the model three times.');
-    const messages = sampledMessages(params);
-    const maxTokens = Math.min(params.maxTokens, MAX_SAMPLED_TOKENS);
-    const system = params.systemPrompt?.slice(0, MAX_SAMPLED_CHARS);
-    const answer = await peer.sample({ system, messages, maxTokens }, extra.signal);
-    return {
-      model: answer.model,
-      role: 'assistant' as const,
-      content: { type: 'text' as const, text: answer.text },
-      stopReason: 'endTurn',
-    };
-  });
+  client.setRequestHandler(CreateMessageRequestSchema, ({ params }, extra) =>
+    sample(params, deps.peerOf(extra.requestId), deps, extra.signal),
+  );
+}
+
+/** The same for a server that asks with its result (revision 2026-07-28). @throws McpError for what it may not ask */
+export async function answerInput(
+  asked: { method: string; params: unknown },
+  peer: CallPeer | undefined,
+  deps: ServerRequestDeps,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (asked.method === 'elicitation/create') return elicit(asked.params, peer, deps, signal);
+  if (asked.method === 'roots/list') return { roots: deps.roots.map((uri) => ({ uri })) };
+  const request = CreateMessageRequestSchema.safeParse(asked);
+  if (!deps.sampling || !request.success) throw refusal('This client does not do that.');
+  return sample(request.data.params, peer, deps, signal);
+}
+
+async function elicit(
+  params: unknown,
+  peer: CallPeer | undefined,
+  deps: ServerRequestDeps,
+  signal: AbortSignal,
+) {
+  if (peer?.ask === undefined) {
+    deps.onRefused('elicitation', peer === undefined ? 'no single call it belongs to' : 'nobody to ask');
+    return { action: 'cancel' as const };
+  }
+  const read = readQuestion(mapStrings(params, deps.clean));
+  if (!read.ok) {
+    deps.onRefused('elicitation', read.why);
+    return { action: 'decline' as const };
+  }
+  peer.questions += 1;
+  if (peer.questions > MAX_QUESTIONS_A_CALL) {
+    deps.onRefused('elicitation', 'more questions than one call may have');
+    return { action: 'cancel' as const };
+  }
+  const answer = await peer.ask(read.question, signal);
+  // The protocol's own type of an answer is narrower than a checked JSON object.
+  return answer as { action: 'accept' | 'decline' | 'cancel'; content?: Record<string, string> };
+}
+
+async function sample(
+  params: CreateMessageRequest['params'],
+  peer: CallPeer | undefined,
+  deps: ServerRequestDeps,
+  signal: AbortSignal,
+) {
+  if (peer?.sample === undefined) throw refusal('There is no model to ask.');
+  peer.samples += 1;
+  if (peer.samples > MAX_SAMPLES_A_CALL) throw refusal('One call may ask the model three times.');
+  const messages = sampledMessages(mapStrings(params, deps.clean) as CreateMessageRequest['params']);
+  const maxTokens = Math.min(params.maxTokens, MAX_SAMPLED_TOKENS);
+  const system = params.systemPrompt && deps.clean(params.systemPrompt).slice(0, MAX_SAMPLED_CHARS);
+  const answer = await peer.sample({ system, messages, maxTokens }, signal);
+  return {
+    model: answer.model,
+    role: 'assistant' as const,
+    content: { type: 'text' as const, text: answer.text },
+    stopReason: 'endTurn',
+  };
 }
 
 type ReadQuestion =

@@ -37,7 +37,12 @@ export class StdioTransport implements Transport {
 
   async start(): Promise<void> {
     this.#server = await startServer(this.#program());
-    const { child } = this.#server;
+    const { child, isShielded } = this.#server;
+    if (!isShielded)
+      this.#log.warn(
+        {},
+        'A tool program could read the environment of the worker; see runAs in TOOL_SERVERS',
+      );
     child.stdin.on('error', (error) => this.onerror?.(error));
     child.stdout.on('error', (error) => this.onerror?.(error));
     child.stdout.on('data', (chunk: Buffer) => this.#receive(chunk));

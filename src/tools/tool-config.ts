@@ -92,6 +92,8 @@ const httpSchema = z.strictObject({
   transport: z.literal('http'),
   ...http,
   oauth: oauthSchema.optional(),
+  /** Of the protocol, where the server has no handshake; without it the one that the server knows is found out. */
+  revision: z.literal('2026-07-28').optional(),
   ...expandable,
 });
 const restSchema = z.strictObject({

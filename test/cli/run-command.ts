@@ -13,12 +13,15 @@ export async function runCommand(
   register: (program: Command, deps: CommandDeps) => void,
   env: CommandDeps['env'],
   args: readonly string[],
+  /** Is told all that was printed so far, whenever there is more. */
+  onOutput: (output: string) => void = () => undefined,
 ): Promise<CommandRun> {
   let output = '';
   const program = new Command().exitOverride();
   const stdout = {
     write(text: string) {
       output += text;
+      onOutput(output);
     },
   };
   register(program, { env, stdout, log: createLog({ level: 'silent' }) });

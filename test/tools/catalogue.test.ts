@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BUILT_IN_NAMES } from '../../src/session/built-in-tools.ts';
 import { startHttpServer } from './servers/http.ts';
 import { http, inline, NOBODY, open, row, run, toolsConfig, until } from './support.ts';
 
@@ -126,193 +127,6 @@ describe('tools over streamable HTTP', () => {
   });
 });
 
-describe('a server in trouble', () => {
-  test('that never answers costs the join its limit and no more', async () => {
-    const { tool } = await http('plain');
-    const startedAtMs = performance.now();
-    const { catalogue, steps } = await open(
-      [row('ping', inline('hang_on_start')), row('other', tool({ tool: 'ping' }))],
-      {
-        connectTimeoutMs: 1_000,
-      },
-    );
-    expect(performance.now() - startedAtMs).toBeLessThan(8_000);
-    expect(catalogue.definition('ping')?.unavailable).toBe('it did not answer in time');
-    expect(steps).toHaveLength(1);
-    expect((await run(catalogue, 'other', {})).output).toBe('pong');
-  });
-
-  test('that is slow to start brings its tools when it is there', async () => {
-    const { catalogue } = await open([row('ping', inline('plain'))], { connectTimeoutMs: 20 });
-    expect(catalogue.definition('ping')?.unavailable).toBe('it did not answer in time');
-    const { promise: changed, resolve } = Promise.withResolvers<void>();
-    catalogue.onChanged(resolve);
-    await changed;
-    expect(catalogue.definition('ping')?.unavailable).toBeUndefined();
-  });
-
-  test.each([
-    ['a program that does not exist', { transport: 'stdio', command: '/no/such/program' }],
-    ['a program that ends at once', inline('dies_at_once')],
-    ['a name that does not resolve', { transport: 'http', endpoint: 'http://no-such-host.invalid/mcp' }],
-  ])('%s is a tool that is unavailable, a step and a log line', async (_name, config) => {
-    const { catalogue, steps, lines } = await open([row('ping', config)]);
-    expect(catalogue.definitions).toMatchObject([{ name: 'ping', unavailable: expect.any(String) }]);
-    expect(steps).toHaveLength(1);
-    expect(lines.filter(({ level }) => level === 40)).toHaveLength(1);
-    expect((await run(catalogue, 'ping', {})).output).toContain('Not run');
-  });
-
-  test('that dies in a call leaves its outcome unknown, and is started again for the next', async () => {
-    const { catalogue } = await open([
-      row('refund', inline('die_on_call')),
-      row('ping', inline('die_on_call')),
-    ]);
-    const died = await run(catalogue, 'refund', { order: 1, phone: '+49' });
-    expect(died).toMatchObject({ status: 'unknown', isError: true });
-    expect(died.output).toContain('may or may not');
-    // Reading has no effect to be unsure of.
-    expect(await run(catalogue, 'ping', {})).toMatchObject({ status: 'failed' });
-  });
-
-  test('that breaks the connection in a call is noticed at once, not at the timeout', async () => {
-    const { server, tool } = await http('hang_on_call');
-    const { catalogue } = await open([row('refund', tool({ params: { timeout: 60 } }))]);
-    const running = run(catalogue, 'refund', { order: 1, phone: '+49' });
-    await until(() => server.calls.length === 1, 'the call is running');
-    server.breakConnections();
-    expect((await running).status).toBe('unknown');
-  });
-
-  test('that floods is stopped, and memory stays bounded', async () => {
-    const { catalogue, lines } = await open([row('ping', inline('flood'))]);
-    const before = process.memoryUsage().rss;
-    const result = await run(catalogue, 'ping', {});
-    expect(result.status).toBe('failed');
-    // 400 MB are on their way; what the process takes for itself differs by tens of megabytes from run to run.
-    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
-    expect(lines.some(({ msg }) => msg.includes('floods'))).toBe(true);
-  });
-
-  test('that answers with no result is an unknown outcome for a change and a failure for a look-up', async () => {
-    const { catalogue } = await open([
-      row('refund', inline('not_a_result')),
-      row('find_order', inline('not_a_result')),
-    ]);
-    expect((await run(catalogue, 'refund', { order: 1, phone: '+49' })).status).toBe('unknown');
-    expect((await run(catalogue, 'find_order', { order: 1, phone: '+49' })).status).toBe('failed');
-  });
-
-  test('that lies about its schemas loses those tools and keeps the others', async () => {
-    const { catalogue, steps } = await open([
-      row('ping', inline('lies')),
-      ...['no_object', 'bad_ref', 'bad_keyword', 'bad_output', 'missing'].map((name) =>
-        row(name, inline('lies')),
-      ),
-    ]);
-    expect(catalogue.definition('ping')?.unavailable).toBeUndefined();
-    for (const name of ['no_object', 'bad_ref', 'bad_keyword', 'missing']) {
-      expect(catalogue.definition(name)?.unavailable, name).toBeTruthy();
-      expect((await run(catalogue, name, {})).status).toBe('refused');
-    }
-    expect(catalogue.definition('bad_output')?.unavailable).toBeUndefined();
-    expect(steps.length).toBeGreaterThanOrEqual(3);
-  });
-});
-
-describe('calls', () => {
-  test('end at the timeout of their tool, and the server is told', async () => {
-    const server = await startHttpServer('hang_on_call');
-    const config = { transport: 'http', endpoint: server.url, params: { timeout: 0.3 } };
-    const { catalogue } = await open([row('refund', config), row('ping', config)]);
-    const [refund, ping] = await Promise.all([
-      run(catalogue, 'refund', { order: 1, phone: '+49' }),
-      run(catalogue, 'ping', {}),
-    ]);
-    expect(refund.status).toBe('unknown');
-    expect(ping).toMatchObject({
-      status: 'failed',
-      output: expect.stringContaining('did not answer in time'),
-    });
-    await until(() => server.cancelled === 2, 'both cancellations');
-    await server.close();
-  });
-
-  test('can be stopped', async () => {
-    const hang_on_call = await http('hang_on_call');
-    const { catalogue } = await open([row('refund', hang_on_call.tool())]);
-    const stop = new AbortController();
-    const running = run(catalogue, 'refund', { order: 1, phone: '+49' }, stop.signal);
-    setImmediate(() => stop.abort(new Error('the customer left')));
-    expect((await running).status).toBe('unknown');
-  });
-
-  test.each([
-    [{ order: 'seven', phone: '+49' }, '"order" must be integer'],
-    [{ phone: '+49' }, "must have required property 'order'"],
-    [{ order: 1, phone: '+49', extra: 1 }, 'must not have "extra"'],
-    [{ order: 0, phone: '+49' }, '"order" must be >= 1'],
-    ['[1]', 'not a JSON object'],
-    [null, 'not a JSON object'],
-  ])('with arguments %j are refused before anything runs', async (args, problem) => {
-    const server = await startHttpServer();
-    const { catalogue } = await open([row('refund', { transport: 'http', endpoint: server.url })]);
-    const result = await run(catalogue, 'refund', args);
-    expect(result.status).toBe('refused');
-    expect(result.output).toContain(problem);
-    expect(server.calls).toEqual([]);
-    await server.close();
-  });
-
-  test('are checked against draft-07 schemas too, formats included', async () => {
-    const plain = await http('plain');
-    const { catalogue } = await open([row('draft7', plain.tool())]);
-    expect((await run(catalogue, 'draft7', { at: 'tomorrow' })).output).toContain('must match format "date"');
-    expect((await run(catalogue, 'draft7', { at: '2026-01-31' })).status).toBe('succeeded');
-  });
-
-  test('of unknown tools are answered with those there are', async () => {
-    const plain = await http('plain');
-    const { catalogue } = await open([row('ping', plain.tool())]);
-    expect((await run(catalogue, 'pong', {})).output).toContain('You have: ping.');
-  });
-
-  test('with results too long for a conversation are cut with a note, and kept for the trace', async () => {
-    const big_result = await http('big_result');
-    const { catalogue } = await open([row('ping', big_result.tool())]);
-    const result = await run(catalogue, 'ping', {});
-    expect(result.output.length).toBeLessThan(8_300);
-    expect(result.output).toContain('the first 8000 of 300000 characters');
-    expect(result.full).toMatchObject({ truncated: true, bytes: expect.any(Number) });
-  });
-
-  test('with pictures, links, files and structured content become text', async () => {
-    const rich = await http('rich');
-    const { catalogue } = await open([row('ping', rich.tool())]);
-    const result = await run(catalogue, 'ping', {});
-    expect(result.output.split('\n')).toEqual([
-      'Two things',
-      "[image, image/png, 1 kB, can't be shown here]",
-      '[Invoice: https://shop.example/1]',
-      'inside',
-      "[hologram, can't be shown here]",
-      '{"total":59.9}',
-    ]);
-    expect(result.full).toMatchObject({ structuredContent: { total: 59.9 } });
-  });
-
-  test('that the tool itself calls failed have failed', async () => {
-    const error = await http('error');
-    const { catalogue } = await open([row('refund', error.tool())]);
-    const result = await run(catalogue, 'refund', { order: 1, phone: '+49' });
-    expect(result).toMatchObject({
-      status: 'failed',
-      isError: true,
-      output: 'The tool reported an error: The order is locked',
-    });
-  });
-});
-
 describe('rows', () => {
   test('of their own win over a row that stands for all tools of its server', async () => {
     const plain = await http('plain');
@@ -348,6 +162,15 @@ describe('rows', () => {
     ]);
     expect(catalogue.definitions.map(({ name }) => name)).toEqual(['ping']);
     expect(steps).toHaveLength(6);
+  });
+
+  test.each([
+    ...BUILT_IN_NAMES,
+    ...['Request-Callback', 'requestcal1back', 'vvithdraw_request', 'end_1nteraction'],
+  ])('and a server can bring no tool that is called %s', async (name) => {
+    const { catalogue, steps } = await open([row(name, { endpoint: 'https://shop.example' })]);
+    expect(catalogue.definitions).toEqual([]);
+    expect(steps).toHaveLength(1);
   });
 
   test('that stand for a lying server bring valid names only', async () => {

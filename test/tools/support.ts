@@ -67,7 +67,7 @@ export function toolsConfig(
     allowInlineStdio: true,
     allowPrivateAddresses: true,
     servers: {},
-    defaultTimeoutMs: 5_000,
+    defaultTimeoutMs: 20_000,
     maxResultChars: 8_000,
     secret: (name) => secrets[name]?.[0],
     secretHosts: (name) => secrets[name]?.[1] ?? [],
@@ -117,7 +117,7 @@ export async function run(
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  deadlineMs = 8_000,
+  deadlineMs = 20_000,
 ): Promise<void> {
   const endMs = performance.now() + deadlineMs;
   while (!(await condition())) {

@@ -52,7 +52,7 @@ export async function findToolAgent(
 
 export interface Authorisation {
   readonly redirectUrl: string;
-  authorize(url: URL): Promise<string>;
+  authorize(url: URL): Promise<URLSearchParams>;
 }
 
 /** The agent's tools exactly as a conversation has them, for as long as `use` runs. */

@@ -9,23 +9,24 @@ const CONSENT_LIMIT_MS = 600_000;
 export async function listenForConsent(
   show: (url: URL) => void,
 ): Promise<Authorisation & { close(): Promise<void> }> {
-  let expected: { state: string; resolve: (code: string) => void } | undefined;
+  let expected: { state: string; resolve: (answer: URLSearchParams) => void } | undefined;
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1');
-    const code = url.searchParams.get('code');
+    const answer = url.searchParams;
     // An answer that we did not ask for must not plant somebody else's grant.
-    const isOurs =
-      code !== null && expected !== undefined && url.searchParams.get('state') === expected.state;
+    const isOurs = expected !== undefined && answer.get('state') === expected.state;
     response.writeHead(isOurs ? 200 : 400, { 'content-type': 'text/plain; charset=utf-8' });
-    response.end(isOurs ? 'Authorised. You can close this page.' : 'This is no answer to a request of ours.');
-    if (isOurs && code !== null) expected?.resolve(code);
+    response.end(
+      isOurs ? 'Received; the command says what became of it.' : 'This is no answer to a request of ours.',
+    );
+    if (isOurs) expected?.resolve(answer);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     redirectUrl: `http://127.0.0.1:${port}/callback`,
     authorize(url) {
-      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      const { promise, resolve, reject } = Promise.withResolvers<URLSearchParams>();
       expected = { state: url.searchParams.get('state') ?? '', resolve };
       setTimeout(
         () => reject(new FloorwalkerError('tool_unavailable', 'Nobody consented.')),

@@ -3,7 +3,7 @@ import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { z } from 'zod';
 
 /** A server that wants to know things while it works: from the customer, from the model, and tells how far it is. */
-const server = new McpServer({ name: 'asking', version: '1' });
+const server = new McpServer({ name: 'asking', version: '1' }, { capabilities: { logging: {} } });
 const said = (text: string) => ({ content: [{ type: 'text' as const, text }] });
 
 function question(name: string, message: string, field: string): void {
@@ -52,5 +52,11 @@ server.registerTool(
 server.registerTool('folders', { inputSchema: {} }, async () =>
   said(`folders: ${JSON.stringify((await server.server.listRoots()).roots)}`),
 );
+
+server.registerTool('grumble', { inputSchema: {} }, async () => {
+  await server.server.sendLoggingMessage({ level: 'info', data: 'all is well' });
+  await server.server.sendLoggingMessage({ level: 'error', logger: 'stock', data: 'order of Jane is lost' });
+  return said('grumble: done');
+});
 
 await server.connect(new StdioServerTransport());
