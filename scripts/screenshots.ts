@@ -74,6 +74,7 @@ async function customer(browser: TestBrowser, demo: Demo, words: readonly string
     await message.fill(text);
     await message.press('Enter');
     await agent.nth(said).waitFor();
+    await page.getByText('Sending…').waitFor({ state: 'detached' });
   }
   return page;
 }

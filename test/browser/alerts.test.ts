@@ -189,6 +189,27 @@ test('a click on a desktop notification brings the conversation to the front', a
   expect(page.url()).toContain(`/console/interactions/${id}`);
 });
 
+test('while the browser plays no sound the page says so, until a person has done something', async () => {
+  const { supervisor } = await setup();
+  const page = await openFloor(supervisor);
+  const turnOn = page.getByRole('button', { name: 'Turn sound on' });
+  await turnOn.waitFor({ state: 'detached' });
+  await page.addInitScript(`
+    let allowed = false;
+    Object.defineProperty(AudioContext.prototype, 'state', { get: () => (allowed ? 'running' : 'suspended') });
+    AudioContext.prototype.resume = async function () {
+      allowed = navigator.userActivation.isActive;
+      this.dispatchEvent(new Event('statechange'));
+    };`);
+  await page.reload();
+  await turnOn.waitFor();
+  await expectAccessible(page);
+  await page.setViewportSize({ width: 360, height: 780 });
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+  await turnOn.click();
+  await turnOn.waitFor({ state: 'detached' });
+});
+
 test('a promised call alerts, stands on the floor with its reason, and is done once somebody called', async () => {
   const { agent, supervisor } = await setup();
   const id = await talk(agent);

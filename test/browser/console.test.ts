@@ -127,6 +127,11 @@ test('with the keyboard alone: arguments are edited, checked by the API, and run
   await request.getByRole('button', { name: 'Allow as edited' }).press('Enter');
   await customer.waitForText(/Result: [\s\S]*ref-/);
   expect(callsFor('702').map(({ body }) => body)).toEqual([{ order: '702', amount: 50 }]);
+  const [decided] = await stack.database.sql`
+    select p.note, p.edited_arguments from tool_permissions p
+    join tool_calls c on c.interaction_id = p.interaction_id and c.call_id = p.call_id
+    where c.arguments->>'order' = '702'`;
+  expect(decided).toEqual({ note: 'only half of it', edited_arguments: { order: '702', amount: 50 } });
   await request.waitFor({ state: 'detached' });
   expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
     'What was said and done',

@@ -127,7 +127,8 @@ function makePlot(
         ...axis,
         show: axes,
         size: 26,
-        space: 70,
+        // Wide enough for times with seconds.
+        space: 100,
         values: (_plot, at) => {
           const format = (at[1] ?? 0) - (at[0] ?? 0) < 60 ? second : hour;
           return at.map((seconds) => format.format(seconds * 1_000));
