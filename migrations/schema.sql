@@ -3385,17 +3385,28 @@ declare
   address text;
 begin
   -- The address is what Auth knows, not what the caller says.
-  select email into address from auth.users where id = (p_person ->> 'id')::uuid;
+  select email into address from auth.users where id = account;
+  account uuid := (p_person ->> 'id')::uuid;
   if address is null then
+  existing users;
     perform floorwalker.fail('user_not_found', 'Supabase Auth has no account with this id.');
   end if;
   perform check_person(p_person || jsonb_build_object('email', address));
   insert into users (id, business_id, email, role, name, username, supervisor_type)
-  values ((p_person ->> 'id')::uuid, me.business_id, address, p_person ->> 'role', p_person ->> 'name',
+  values (account, me.business_id, address, p_person ->> 'role', p_person ->> 'name',
     p_person ->> 'username', p_person ->> 'supervisor_type')
   on conflict (id) do update set email = excluded.email, role = excluded.role, name = excluded.name,
-    username = excluded.username, supervisor_type = excluded.supervisor_type, deleted_at = null;
-  return jsonb_build_object('id', p_person ->> 'id');
+    username = excluded.username, supervisor_type = excluded.supervisor_type, deleted_at = null
+  -- Only somebody who was removed from this very business comes back.
+  where users.business_id = excluded.business_id and users.deleted_at is not null;
+  if not found then
+    select * into existing from users where id = account;
+    if existing.business_id <> me.business_id then
+      perform floorwalker.fail('user_of_another_business', 'This account belongs to another business.');
+    end if;
+    perform floorwalker.fail('person_exists', 'This person is part of the business already.');
+  end if;
+  return jsonb_build_object('id', account);
 end
 $function$
 ;

@@ -148,6 +148,39 @@ describe('a new person', () => {
       .sql`select email, business_id from users where id = ${String(data.user?.id)}`;
     expect(row).toEqual({ email: data.user?.email, business_id: business.id });
   });
+
+  it.each([
+    ['works for another business', false],
+    ['was removed from another business', true],
+  ])('who %s is refused too when Auth knows them by a new address', async (_, removed) => {
+    const { id: elsewhere } = await floor.database.createBusiness();
+    const [boss, worker] = await Promise.all([
+      floor.database.createUser({ businessId: elsewhere, role: 'admin' }),
+      floor.database.createUser({ businessId: elsewhere, name: 'Wim' }),
+    ]);
+    if (removed) expect((await remove(worker.id, boss)).status).toBe(204);
+    const profile = () => floor.database.sql`select * from users where id = ${worker.id}`;
+    const before = await profile();
+    // Everybody may change their own address with Auth; the profile keeps the one they were added with.
+    const email = `${randomUUID()}@example.com`;
+    await floor.database.sql`update auth.users set email = ${email} where id = ${worker.id}`;
+    const wanted = { email, name: 'Wim', role: 'admin', username: null, supervisor_type: null };
+    const { status, body } = await call('/v1/people', admin, wanted);
+    expect([status, body.code]).toEqual([409, 'user_of_another_business']);
+    const direct = await admin.client.rpc('add_person', { p_person: { ...wanted, id: worker.id } });
+    expect(direct.error?.message).toBe('user_of_another_business');
+    expect(await profile()).toEqual(before);
+  });
+
+  it('who works here already stays what they are, whatever address Auth knows by now', async () => {
+    const colleague = await person({ name: 'Kim' });
+    const email = `${randomUUID()}@example.com`;
+    await floor.database.sql`update auth.users set email = ${email} where id = ${colleague.id}`;
+    const { status, body } = await call('/v1/people', admin, newSupervisor({ email }));
+    expect([status, body.code]).toEqual([409, 'person_exists']);
+    const [row] = await floor.database.sql`select name from users where id = ${colleague.id}`;
+    expect(row?.name).toBe('Kim');
+  });
 });
 
 describe('a change of a person', () => {
