@@ -3243,7 +3243,7 @@ CREATE OR REPLACE FUNCTION floorwalker.tool_total(p_mine interactions, p_tool_na
  SET search_path TO 'public', 'pg_temp'
 AS $function$
   select case when floorwalker.as_number(p_own) is null or coalesce(bool_or(amount is null), false) then null
-    else coalesce(sum(amount), 0) + floorwalker.as_number(p_own) end
+    else coalesce(sum(greatest(amount, 0)), 0) + greatest(floorwalker.as_number(p_own), 0) end
   from (
     select floorwalker.as_number(coalesce(p.edited_arguments, c.arguments) -> p_argument) as amount
     from tool_calls c
@@ -3254,8 +3254,10 @@ AS $function$
       and c.state in ('requested', 'awaiting_permission', 'running', 'succeeded', 'unknown')
       and case when p_over = 'interaction' then c.interaction_id = p_mine.id
         else i.business_id = p_mine.business_id
-          -- Those whom nobody knows count as one: a new chat is no new allowance.
-          and (p_of = 'business' or i.customer_id is not distinct from p_mine.customer_id)
+          -- Those whom nobody knows count as one: a new chat is no new allowance, nor is another number claimed in it.
+          and (p_of = 'business'
+            or (case when i.phone_source in ('sip', 'verified') then i.customer_id end)
+              is not distinct from (case when p_mine.phone_source in ('sip', 'verified') then p_mine.customer_id end))
           and c.requested_at >= (select date_trunc('day', clock_timestamp() at time zone b.time_zone) at time zone b.time_zone
             from businesses b where b.id = p_mine.business_id)
         end

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { setPhoneNumber } from '../../src/database/interactions.ts';
 import { decidePermission } from '../../src/database/permissions.ts';
 import { hashToolCall } from '../../src/tools/canonical-hash.ts';
 import { readToolConfig } from '../../src/tools/tool-config.ts';
@@ -117,6 +118,23 @@ describe('a rule by sum', () => {
     const [one, two] = await Promise.all([setupLedger(floor), setupLedger(floor)]);
     expect((await ask(one, 60_000)).effect).toBe('succeeded');
     expect((await ask(two, 60_000)).effect).toBe('refused');
+  });
+
+  test('over the day: a number that is only claimed is no customer of its own, one that is known is', async () => {
+    await rules(sum('day_total', 10_000_000), { effect: 'forbid' });
+    const callers = [
+      ['claimed', '+4915550001'],
+      ['claimed', '+4915550002'],
+      ['sip', '+4915550003'],
+      ['sip', '+4915550004'],
+    ] as const;
+    const effects: string[] = [];
+    for (const [source, phoneNumber] of callers) {
+      const setup = await setupLedger(floor);
+      await setPhoneNumber(floor.db.service, { ...setup.interaction.key, phoneNumber, source });
+      effects.push((await ask(setup, 6_000_000)).effect);
+    }
+    expect(effects).toEqual(['succeeded', 'refused', 'succeeded', 'succeeded']);
   });
 });
 
