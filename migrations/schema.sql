@@ -1351,6 +1351,7 @@ declare
   inline text[];
   reaching text[];
   ungated text[];
+  expands boolean := jsonb_path_exists(p_tools, '$[*].tool_config.expand ? (@ == true)');
 begin
   select array_agg(w.name) into inline
   from (select t ->> 'tool_name' as name, t -> 'tool_config' as config from jsonb_array_elements(p_tools) t) w
@@ -1375,12 +1376,13 @@ begin
       jsonb_build_object('tools', to_jsonb(reaching), 'change', 'endpoint'));
   end if;
 
-  -- A gated row that goes takes its gate along: another row may stand for the same tool.
   select array_agg(mine.tool_name order by mine.tool_name) into ungated
   from agent_tools mine
   left join (select t ->> 'tool_name' as name, (t ->> 'requires_permission')::boolean as gated
     from jsonb_array_elements(p_tools) t) w on w.name = mine.tool_name
-  where mine.agent_id = p_agent_id and mine.requires_permission and not coalesce(w.gated, false);
+  where mine.agent_id = p_agent_id and (
+    (mine.requires_permission and not coalesce(w.gated, false))
+    or (w.name is null and expands and mine.tool_config ?| array['policy', 'bind']));
   if ungated is not null then
     perform floorwalker.fail('tool_change_not_allowed', format(
       'Only an admin may remove a gate (%s).', array_to_string(ungated, ', ')),

@@ -268,6 +268,38 @@ describe('tools', () => {
       expect(back.body.code).toBe('tool_change_not_allowed');
     }));
 
+  it.each([
+    ['rules', { policy: [{ effect: 'ask' }] }],
+    ['bound arguments', { bind: { phone: 'customer.phone_number' } }],
+  ])('with %s of its own is not dropped by a supervisor where another row stands for its server', (_, own) =>
+    withAgent(
+      async (agent) => {
+        const form = await formOf(agent, supervisor);
+        const without = (name: string) => ({
+          ...form,
+          tools: form.tools.filter(({ tool_name }) => tool_name !== name),
+        });
+        const { status, body } = await put(agent, supervisor, without('pay_back'));
+        expect([status, body.code, body.change, body.tools]).toEqual([
+          403,
+          'tool_change_not_allowed',
+          'gate',
+          ['pay_back'],
+        ]);
+        expect((await put(agent, supervisor, without('find_order'))).status).toBe(200);
+        expect((await put(agent, supervisor, { ...form, version: 2, tools: [] })).status).toBe(200);
+      },
+      [
+        { toolName: 'pay_back', toolConfig: { ...ORDERS, tool: 'refund_order', ...own } },
+        { toolName: 'find_order', toolConfig: ORDERS },
+        {
+          toolName: 'shop',
+          toolConfig: { ...ORDERS, expand: true, known_tools: ['find_order', 'refund_order'] },
+        },
+      ],
+    ),
+  );
+
   const INLINE = { transport: 'stdio', command: 'sh', args: ['-c', 'id'] };
   it.each([
     ['an inline command', INLINE],
