@@ -3386,13 +3386,13 @@ CREATE OR REPLACE FUNCTION public.add_person(p_person jsonb)
 AS $function$
 declare
   me users := floorwalker.require_admin_alone();
+  account uuid := (p_person ->> 'id')::uuid;
   address text;
+  existing users;
 begin
   -- The address is what Auth knows, not what the caller says.
   select email into address from auth.users where id = account;
-  account uuid := (p_person ->> 'id')::uuid;
   if address is null then
-  existing users;
     perform floorwalker.fail('user_not_found', 'Supabase Auth has no account with this id.');
   end if;
   perform check_person(p_person || jsonb_build_object('email', address));
@@ -4563,6 +4563,23 @@ begin
   perform floorwalker.audit(mine.business_id, 'interaction.monitor', 'interactions', mine.id::text);
   return floorwalker.public_row(mine);
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.people_out_of_sight()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('room', i.livekit_room_id, 'user_id', seen.actor_id)), '[]')
+  from interactions i
+  cross join lateral (
+    select distinct e.actor_id from audit_events e
+    where e.subject_type = 'interactions' and e.subject_id = i.id::text and e.actor_id is not null
+      and e.action in ('interaction.monitor', 'interaction.takeover')) seen
+  where i.status = 'active' and not i.agent_id = any (floorwalker.visible_agents_of(seen.actor_id))
+    and not exists (select from users u where u.id = seen.actor_id and u.id = i.controlled_by and u.deleted_at is null)
 $function$
 ;
 
@@ -6240,6 +6257,8 @@ grant execute on function load_session(uuid,bigint,numeric) to service_role;
 grant execute on function load_tool_tokens(uuid,text) to service_role;
 
 grant execute on function monitor_interaction(uuid) to authenticated;
+
+grant execute on function people_out_of_sight() to service_role;
 
 grant execute on function performance(text) to authenticated;
 

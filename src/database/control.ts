@@ -111,3 +111,10 @@ export function takeWhispers(
 export function touchPresences(db: Database, userIds: readonly string[]): Promise<number> {
   return callFunction(db, 'touch_presences', { p_user_ids: userIds }, z.coerce.number());
 }
+
+const outOfSightSchema = z.object({ room: z.string(), user_id: z.guid() });
+
+/** Who listens to or has spoken in a conversation that goes on, and may not see it any more. With the secret key. */
+export function peopleOutOfSight(db: Database): Promise<z.output<typeof outOfSightSchema>[]> {
+  return callFunction(db, 'people_out_of_sight', {}, z.array(outOfSightSchema));
+}

@@ -63,3 +63,11 @@ export function parseSupervisorIdentity(identity: string): string | undefined {
 export function monitorIdentity(userId: string, suffix: string): string {
   return `monitor-${userId}-${suffix}`;
 }
+
+const PERSON = /^(?:supervisor-([0-9a-f-]{36})|monitor-([0-9a-f-]{36})-[0-9a-f]{8})$/;
+
+/** The id of the person who speaks or listens under this identity, or undefined for anybody else in the room. */
+export function personIn(identity: string): string | undefined {
+  const match = PERSON.exec(identity);
+  return match?.[1] ?? match?.[2];
+}

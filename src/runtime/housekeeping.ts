@@ -9,21 +9,28 @@ import { loadPromptLibrary, PROMPTS_DIRECTORY } from '../definitions/prompts.ts'
 import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
+import { Expulsions } from './expulsions.ts';
 import { QueueNotices } from './queue-notices.ts';
 
 /** The housekeeping of a process, with the queue's notices. */
 export function createHousekeeping({
   config,
   ...deps
-}: Omit<HousekeepingDeps, 'config' | 'queue'> & { readonly config: Config }): Housekeeping {
+}: Omit<HousekeepingDeps, 'config' | 'queue' | 'expulsions'> & { readonly config: Config }): Housekeeping {
   const prompts = loadPromptLibrary(PROMPTS_DIRECTORY);
-  return new Housekeeping({ ...deps, config, queue: new QueueNotices({ ...deps, config, prompts }) });
+  return new Housekeeping({
+    ...deps,
+    config,
+    queue: new QueueNotices({ ...deps, config, prompts }),
+    expulsions: new Expulsions({ ...deps, config }),
+  });
 }
 
 export interface HousekeepingDeps {
   readonly db: Database;
   readonly config: Pick<Config, 'figures'>;
   readonly queue: Pick<QueueNotices, 'look' | 'close'>;
+  readonly expulsions: Pick<Expulsions, 'look'>;
   /** Names this process in the election; unlike any other. */
   readonly candidate: string;
   readonly clock: Clock;
@@ -37,8 +44,8 @@ const RETENTION_BATCH = 200;
 
 /**
  * What one process does for all of them, elected in the database: permissions time out without a session that
- * watches them, those who wait are told their place, rooms that nobody came to are given up, and what a business no
- * longer keeps is removed. Every worker and API stands for election in each round; whoever was elected renews.
+ * watches them, those who wait are told their place, people who may not see a conversation any more are taken out of its
+ * room, rooms that nobody came to are given up, and what a business no longer keeps is removed. Every worker and API stands for election in each round; whoever was elected renews.
  * Retention carries the term of its election, so that a process that was only stopped and wakes up beside its
  * successor is refused.
  */
@@ -89,6 +96,7 @@ export class Housekeeping {
       this.#note(seat);
       if (!seat.elected) return await this.#deps.queue.close();
       await this.#watchDeadlines();
+      await this.#deps.expulsions.look();
       await this.#reap();
       await trimChanges(this.#deps.db);
       await this.#retain(seat.term);

@@ -66,6 +66,7 @@ const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
   trim_changes: { p_keep_seconds: 100_000 },
   visible_agents_of_people: { p_user_ids: [] },
   waiting_interactions: {},
+  people_out_of_sight: {},
   elect: { p_role: 'INVALID', p_candidate: 'x', p_lease_seconds: 1 },
   resign: { p_role: 'none', p_candidate: 'x', p_term: 1 },
   delete_customer_as_operator: { p_subject: { business_slug: 'none' } },
