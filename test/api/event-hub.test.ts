@@ -52,7 +52,7 @@ interface Heard {
 function setupHub(databaseUrl = gateway.url): {
   hub: EventHub;
   clock: ManualClock;
-  listen(given?: { expiresInMs?: number; read?: boolean; as?: Person }): Promise<Heard>;
+  listen(given?: { expiresInMs?: number; read?: boolean; as?: Person; back?: string }): Promise<Heard>;
   /** Lets time pass in steps until it is heard. */
   until(label: string, heard: () => boolean, stepMs?: number): Promise<void>;
 } {
@@ -69,11 +69,12 @@ function setupHub(databaseUrl = gateway.url): {
   return {
     hub,
     clock,
-    listen: async ({ expiresInMs = LONG_MS, read = true, as = supervisor } = {}) => {
+    listen: async ({ expiresInMs = LONG_MS, read = true, as = supervisor, back } = {}) => {
       const heard = { text: '', ended: false, aborted: false };
       const stream = await hub.open({
         personId: as.id,
         tokenExpiresAtMs: clock.now() + expiresInMs,
+        lastEventId: back,
         abort: () => {
           heard.aborted = true;
         },
@@ -257,5 +258,36 @@ describe('the reader', () => {
     await until('the end', () => again.ended);
     expect(clock.waiting).toBe(0);
     await expect(listen()).rejects.toMatchObject({ code: 'shutting_down' });
+  });
+});
+
+describe('a position that somebody made up', () => {
+  const lastId = (heard: Heard) =>
+    /(?:^|\n)id: (.+)\n/.exec(heard.text.slice(heard.text.lastIndexOf('\nid: ')))?.[1];
+
+  it('does not have others told anything twice', async () => {
+    const first = setupHub();
+    const before = await first.listen();
+    await first.until('ready', () => before.text.includes('event: ready'));
+    const honest = lastId(before);
+    await first.hub.stop();
+    const missed = await say();
+    const [change] = await database.sql<{ xid: string }[]>`
+      select xid::text from floorwalker.changes where kind = 'message' order by id desc limit 1`;
+
+    const { listen, until } = setupHub();
+    const heard = await listen();
+    const told = await say();
+    await until('what was said', () => heard.text.includes(told));
+    const [epoch, moment = ''] = (lastId(heard) ?? '').split('.');
+    const xid = change?.xid ?? '';
+    const forged = `${epoch}.${xid}:${moment.split(':')[1]}:${xid}`;
+    const liar = await listen({ as: admin, back: forged });
+    await until('an answer', () => liar.text.includes('event: ready'));
+
+    const returned = await listen({ back: honest ?? '' });
+    await until('all that was missed', () => returned.text.includes(told));
+    expect(returned.text.split(`"${missed}"`)).toHaveLength(2);
+    expect(returned.text.split(`"${told}"`)).toHaveLength(2);
   });
 });

@@ -205,6 +205,9 @@ export class EventHub {
     if (epoch !== position.epoch || to === undefined) return false;
     if (this.#history.reaches(position)) return true;
     const { from } = position;
+    // Moments follow one another. One that lies neither before the history nor within it never was: somebody made it
+    // up, and what is put before the history on its strength would be told twice to others.
+    if (!covers(to, from)) return false;
     const events: TellableEvent[] = [];
     let afterId = 0;
     for (let pages = 1; ; pages += 1) {
