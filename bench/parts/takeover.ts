@@ -20,6 +20,11 @@ const momentSchema = z.coerce.number();
 
 type Channel = 'chat' | 'voice';
 
+interface Cut {
+  readonly committedAt: number;
+  readonly silentAt: number;
+}
+
 /** The agent is in the middle of its story: it has been heard or read for a while, and has much to say yet. */
 async function inMidSentence({ customer }: Visit, channel: Channel, since: number): Promise<void> {
   if (channel === 'voice') await customer.waitForSound(since, { deadlineMs: DEADLINE_MS });
@@ -46,6 +51,7 @@ async function takeOverOnce(
   visit: Visit,
   since: number,
   results: Measurements,
+  cuts: Cut[],
 ): Promise<number> {
   const channel = agent.agentType;
   const person = stack.supervisorOf(agent);
@@ -58,16 +64,7 @@ async function takeOverOnce(
     select extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000 as moment from interaction_steps
     where interaction_id = ${visit.id} and step_type = 'takeover' order by id desc limit 1`;
   const committedAt = momentSchema.parse(row?.moment);
-  const [told] = await stack.sql`
-    select extract(epoch from (output ->> 'at')::timestamptz) * 1000 as moment from interaction_steps
-    where interaction_id = ${visit.id} and step_type = 'silenced' and (output ->> 'at')::timestamptz
-      > to_timestamp(${committedAt / 1_000}) - interval '20 milliseconds' order by id desc limit 1`;
-  // The step is stored with the next batch; where it is late, this one sample has no such part.
-  if (told) {
-    const heardAt = momentSchema.parse(told.moment);
-    results.add('takeover', `  ${channel}: commit to the session's decision`, heardAt - committedAt);
-    results.add('takeover', `  ${channel}: the session's decision to the last of it`, silentAt - heardAt);
-  }
+  cuts.push({ committedAt, silentAt });
   results.add(
     'takeover',
     `${channel}: commit to the agent's last ${channel === 'voice' ? 'sound' : 'word'}`,
@@ -93,6 +90,27 @@ async function takeOverOnce(
   return returnedAt;
 }
 
+/** What part of the time was the way to the session, and what the way from it, by the session's own record. */
+async function addParts(
+  stack: Stack,
+  channel: Channel,
+  interactionId: string,
+  cuts: readonly Cut[],
+  results: Measurements,
+): Promise<void> {
+  const rows = await stack.sql`
+    select extract(epoch from (output ->> 'at')::timestamptz) * 1000 as moment from interaction_steps
+    where interaction_id = ${interactionId} and step_type = 'silenced' order by id`;
+  const decisions = rows.map(({ moment }) => momentSchema.parse(moment));
+  for (const { committedAt, silentAt } of cuts) {
+    // The session's clock knows whole milliseconds.
+    const decidedAt = decisions.find((at) => at >= committedAt - 1);
+    if (decidedAt === undefined) continue;
+    results.add('takeover', `  ${channel}: commit to the session's decision`, decidedAt - committedAt);
+    results.add('takeover', `  ${channel}: the session's decision to the last of it`, silentAt - decidedAt);
+  }
+}
+
 async function converse(
   stack: Stack,
   agent: Agent,
@@ -101,6 +119,7 @@ async function converse(
 ): Promise<void> {
   const visit = await stack.join(agent);
   const voice = agent.agentType === 'voice';
+  const cuts: Cut[] = [];
   try {
     await (voice ? answered(visit) : greeted(visit));
     let since = Date.now();
@@ -109,13 +128,14 @@ async function converse(
       await visit.customer.say(REQUEST);
     } else await visit.customer.send(REQUEST);
     for (let round = 0; round < PER_CONVERSATION && takeNext(); round += 1) {
-      since = await takeOverOnce(stack, agent, visit, since, results);
+      since = await takeOverOnce(stack, agent, visit, since, results, cuts);
     }
     // An agent that is telling a story finishes its sentence before it says goodbye.
     await stack.request(`/v1/interactions/${visit.id}/takeover`, {}, stack.supervisorOf(agent));
   } finally {
     await stack.end(agent, visit, { rest: false });
   }
+  await addParts(stack, agent.agentType, visit.id, cuts, results);
 }
 
 /** From a takeover's commit, by the database's own record of it, to the last thing that the customer hears of the agent. */
