@@ -7,6 +7,7 @@
 #   docker run --env-file .env -p 8080:8080 floorwalker api                # the HTTP API
 #   docker run --env-file .env --rm floorwalker migrate                    # the database's schema
 #   docker run --env-file .env --rm floorwalker doctor                     # checks every setting and connection
+#   docker run --env-file .env --entrypoint node floorwalker tools/appointments/main.ts --http --host 0.0.0.0  # a tool server
 #
 # Debian and not Alpine: the native parts of LiveKit's SDK and of ONNX Runtime are built for glibc.
 ARG NODE_IMAGE=node:24-bookworm-slim

@@ -149,6 +149,69 @@ create table agents (
   constraint agents_voice_settings_check CHECK ((jsonb_typeof(voice_settings) = 'object'::text))
 );
 
+create table appointment_calendars (
+  id bigint not null,
+  business_id uuid not null,
+  name text not null,
+  hours jsonb not null,
+  holidays date[] not null default '{}'::date[],
+  slot_minutes integer not null default 30,
+  lead_minutes integer not null default 60,
+  days_ahead integer not null default 60,
+  per_customer integer not null default 5,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint appointment_calendars_id_business_id_key UNIQUE (id, business_id),
+  constraint appointment_calendars_pkey PRIMARY KEY (id),
+  constraint appointment_calendars_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint appointment_calendars_days_ahead_check CHECK (((days_ahead >= 1) AND (days_ahead <= 400))),
+  constraint appointment_calendars_lead_minutes_check CHECK ((lead_minutes >= 0)),
+  constraint appointment_calendars_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+  constraint appointment_calendars_per_customer_check CHECK (((per_customer >= 1) AND (per_customer <= 1000))),
+  constraint appointment_calendars_slot_minutes_check CHECK (((slot_minutes >= 5) AND (slot_minutes <= 480))),
+  constraint valid_hours CHECK (floorwalker.valid_hours(hours))
+);
+
+create table appointment_requests (
+  business_id uuid not null,
+  idempotency_key text not null,
+  request jsonb not null,
+  appointment_id uuid not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint appointment_requests_pkey PRIMARY KEY (business_id, idempotency_key),
+  constraint appointment_requests_appointment_id_fkey FOREIGN KEY (appointment_id) REFERENCES appointments(id) ON DELETE CASCADE,
+  constraint appointment_requests_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint appointment_requests_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 300)))
+);
+
+create table appointments (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  calendar_id bigint not null,
+  reference integer not null,
+  customer_phone text not null,
+  customer_name text,
+  reason text,
+  starts_at timestamp with time zone not null,
+  ends_at timestamp with time zone not null,
+  status text not null default 'confirmed'::text,
+  source text not null default 'manual'::text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint appointment_overlaps EXCLUDE USING gist (int8range(calendar_id, calendar_id, '[]'::text) WITH &&, tstzrange(starts_at, ends_at) WITH &&) WHERE ((status = 'confirmed'::text)),
+  constraint appointments_business_id_reference_key UNIQUE (business_id, reference),
+  constraint appointments_pkey PRIMARY KEY (id),
+  constraint appointments_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint appointments_calendar_id_business_id_fkey FOREIGN KEY (calendar_id, business_id) REFERENCES appointment_calendars(id, business_id) ON DELETE RESTRICT,
+  constraint appointments_check CHECK ((ends_at > starts_at)),
+  constraint appointments_customer_name_check CHECK (((length(customer_name) >= 1) AND (length(customer_name) <= 200))),
+  constraint appointments_customer_phone_check CHECK ((customer_phone ~ '^\+[1-9][0-9]{6,14}$'::text)),
+  constraint appointments_reason_check CHECK ((length(reason) <= 1000)),
+  constraint appointments_reference_check CHECK (((reference >= 1000) AND (reference <= 99999999))),
+  constraint appointments_source_check CHECK ((source = ANY (ARRAY['manual'::text, 'agent'::text, 'web'::text, 'sms'::text]))),
+  constraint appointments_status_check CHECK ((status = ANY (ARRAY['confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
+);
+
 create table audit_events (
   id bigint not null default nextval('audit_events_id_seq'::regclass),
   business_id uuid,
@@ -213,6 +276,87 @@ create table callback_requests (
   constraint callback_requests_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000)))
 );
 
+create table crm_health_scores (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  customer_id uuid not null,
+  overall integer not null,
+  product integer,
+  risk integer,
+  outcomes integer,
+  voice integer,
+  engagement integer,
+  calculated_at timestamp with time zone not null default clock_timestamp(),
+  constraint crm_health_scores_pkey PRIMARY KEY (id),
+  constraint crm_health_scores_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint crm_health_scores_customer_id_business_id_fkey FOREIGN KEY (customer_id, business_id) REFERENCES customers(id, business_id) ON DELETE CASCADE,
+  constraint crm_health_scores_engagement_check CHECK (((engagement >= 0) AND (engagement <= 100))),
+  constraint crm_health_scores_outcomes_check CHECK (((outcomes >= 0) AND (outcomes <= 100))),
+  constraint crm_health_scores_overall_check CHECK (((overall >= 0) AND (overall <= 100))),
+  constraint crm_health_scores_product_check CHECK (((product >= 0) AND (product <= 100))),
+  constraint crm_health_scores_risk_check CHECK (((risk >= 0) AND (risk <= 100))),
+  constraint crm_health_scores_voice_check CHECK (((voice >= 0) AND (voice <= 100)))
+);
+
+create table crm_notes (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  customer_id uuid not null,
+  body text not null,
+  author text not null default 'agent'::text,
+  idempotency_key text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint crm_notes_business_id_idempotency_key_key UNIQUE (business_id, idempotency_key),
+  constraint crm_notes_pkey PRIMARY KEY (id),
+  constraint crm_notes_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint crm_notes_customer_id_business_id_fkey FOREIGN KEY (customer_id, business_id) REFERENCES customers(id, business_id) ON DELETE CASCADE,
+  constraint crm_notes_author_check CHECK ((author = ANY (ARRAY['agent'::text, 'person'::text]))),
+  constraint crm_notes_body_check CHECK (((length(body) >= 1) AND (length(body) <= 4000))),
+  constraint crm_notes_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 300)))
+);
+
+create table crm_profiles (
+  customer_id uuid not null,
+  business_id uuid not null,
+  company text,
+  tier text,
+  status text not null default 'active'::text,
+  yearly_revenue numeric,
+  renewal_date date,
+  manager text,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  constraint crm_profiles_pkey PRIMARY KEY (customer_id),
+  constraint crm_profiles_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint crm_profiles_customer_id_business_id_fkey FOREIGN KEY (customer_id, business_id) REFERENCES customers(id, business_id) ON DELETE CASCADE,
+  constraint crm_profiles_company_check CHECK (((length(company) >= 1) AND (length(company) <= 200))),
+  constraint crm_profiles_manager_check CHECK (((length(manager) >= 1) AND (length(manager) <= 200))),
+  constraint crm_profiles_status_check CHECK ((status = ANY (ARRAY['active'::text, 'paused'::text, 'churned'::text]))),
+  constraint crm_profiles_tier_check CHECK ((tier = ANY (ARRAY['enterprise'::text, 'mid-market'::text, 'smb'::text]))),
+  constraint crm_profiles_yearly_revenue_check CHECK ((yearly_revenue >= (0)::numeric))
+);
+
+create table crm_risk_signals (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  customer_id uuid not null,
+  signal text not null,
+  severity text not null,
+  description text not null,
+  detected_at timestamp with time zone not null default clock_timestamp(),
+  resolved_at timestamp with time zone,
+  idempotency_key text,
+  constraint crm_risk_signals_business_id_idempotency_key_key UNIQUE (business_id, idempotency_key),
+  constraint crm_risk_signals_pkey PRIMARY KEY (id),
+  constraint crm_risk_signals_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint crm_risk_signals_customer_id_business_id_fkey FOREIGN KEY (customer_id, business_id) REFERENCES customers(id, business_id) ON DELETE CASCADE,
+  constraint crm_risk_signals_check CHECK ((resolved_at >= detected_at)),
+  constraint crm_risk_signals_description_check CHECK (((length(description) >= 1) AND (length(description) <= 2000))),
+  constraint crm_risk_signals_idempotency_key_check CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 300))),
+  constraint crm_risk_signals_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text, 'critical'::text]))),
+  constraint crm_risk_signals_signal_check CHECK ((signal = ANY (ARRAY['usage_drop'::text, 'champion_left'::text, 'support_escalation'::text, 'nps_detractor'::text, 'competitor_threat'::text, 'payment_issue'::text])))
+);
+
 create table customers (
   id uuid not null default gen_random_uuid(),
   business_id uuid not null,
@@ -221,6 +365,7 @@ create table customers (
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
   constraint customers_business_id_phone_number_key UNIQUE (business_id, phone_number),
+  constraint customers_id_business UNIQUE (id, business_id),
   constraint customers_pkey PRIMARY KEY (id),
   constraint customers_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
   constraint customers_name_check CHECK ((length(name) <= 200)),
@@ -397,6 +542,53 @@ create table interactions (
   constraint interactions_recoveries_check CHECK ((recoveries >= 0)),
   constraint interactions_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'active'::text, 'completed'::text, 'failed'::text]))),
   constraint interactions_supervisor_notes_check CHECK ((length(supervisor_notes) <= 10000))
+);
+
+create table knowledge_chunks (
+  id bigint not null,
+  business_id uuid not null,
+  document_id uuid not null,
+  attempt integer not null,
+  "position" integer not null,
+  heading text,
+  page integer,
+  body text not null,
+  words tsvector not null,
+  constraint knowledge_chunks_document_id_attempt_position_key UNIQUE (document_id, attempt, "position"),
+  constraint knowledge_chunks_pkey PRIMARY KEY (id),
+  constraint knowledge_chunks_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint knowledge_chunks_document_id_fkey FOREIGN KEY (document_id) REFERENCES knowledge_documents(id) ON DELETE CASCADE,
+  constraint knowledge_chunks_body_check CHECK (((length(body) >= 1) AND (length(body) <= 20000))),
+  constraint knowledge_chunks_page_check CHECK ((page >= 1)),
+  constraint knowledge_chunks_position_check CHECK (("position" >= 1))
+);
+
+create table knowledge_documents (
+  id uuid not null default gen_random_uuid(),
+  business_id uuid not null,
+  source text not null,
+  title text not null,
+  mime_type text not null,
+  byte_size bigint not null,
+  checksum text not null,
+  status text not null default 'pending'::text,
+  error text,
+  attempt integer not null default 0,
+  live_attempt integer,
+  chunk_count integer not null default 0,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  updated_at timestamp with time zone not null default clock_timestamp(),
+  indexed_at timestamp with time zone,
+  constraint knowledge_documents_business_id_source_key UNIQUE (business_id, source),
+  constraint knowledge_documents_pkey PRIMARY KEY (id),
+  constraint knowledge_documents_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE RESTRICT,
+  constraint knowledge_documents_byte_size_check CHECK ((byte_size >= 0)),
+  constraint knowledge_documents_check CHECK (((status = 'failed'::text) = (error IS NOT NULL))),
+  constraint knowledge_documents_check1 CHECK (((status <> 'ready'::text) OR (live_attempt IS NOT NULL))),
+  constraint knowledge_documents_error_check CHECK ((length(error) <= 1000)),
+  constraint knowledge_documents_source_check CHECK (((length(source) >= 1) AND (length(source) <= 1000))),
+  constraint knowledge_documents_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'processing'::text, 'ready'::text, 'failed'::text]))),
+  constraint knowledge_documents_title_check CHECK (((length(title) >= 1) AND (length(title) <= 300)))
 );
 
 create table realtime_metrics (
@@ -646,6 +838,12 @@ CREATE INDEX idx_agents_status ON public.agents USING btree (status);
 
 CREATE INDEX idx_agents_supervisor_id ON public.agents USING btree (supervisor_id);
 
+CREATE UNIQUE INDEX idx_appointment_calendars_name ON public.appointment_calendars USING btree (business_id, lower(name));
+
+CREATE INDEX idx_appointment_requests_appointment ON public.appointment_requests USING btree (appointment_id);
+
+CREATE INDEX idx_appointments_customer ON public.appointments USING btree (business_id, customer_phone, starts_at);
+
 CREATE INDEX idx_archive_search ON floorwalker.archive_search USING gin (words, keys);
 
 CREATE INDEX idx_archives_agent_newest ON public.interaction_archives USING btree (agent_id, kind, happened_at DESC, interaction_id DESC) INCLUDE (interaction_status, csat_score, fcr_status);
@@ -678,6 +876,14 @@ CREATE INDEX idx_callback_requests_business ON public.callback_requests USING bt
 
 CREATE UNIQUE INDEX idx_callback_requests_open ON public.callback_requests USING btree (interaction_id) WHERE (done_at IS NULL);
 
+CREATE INDEX idx_crm_health_scores_customer ON public.crm_health_scores USING btree (customer_id, calculated_at DESC);
+
+CREATE INDEX idx_crm_notes_customer ON public.crm_notes USING btree (customer_id, created_at DESC);
+
+CREATE INDEX idx_crm_profiles_renewal ON public.crm_profiles USING btree (business_id, renewal_date);
+
+CREATE INDEX idx_crm_risk_signals_open ON public.crm_risk_signals USING btree (customer_id) WHERE (resolved_at IS NULL);
+
 CREATE INDEX idx_deletion_receipts_business ON public.deletion_receipts USING btree (business_id, deleted_at DESC);
 
 CREATE INDEX idx_interaction_steps_order ON public.interaction_steps USING btree (interaction_id, happened_at, id);
@@ -701,6 +907,10 @@ CREATE INDEX idx_interactions_phone_date ON public.interactions USING btree (bus
 CREATE INDEX idx_interactions_retention ON public.interactions USING btree (business_id, ended_at) WHERE (purged_at IS NULL);
 
 CREATE INDEX idx_interactions_transcript_retention ON public.interactions USING btree (business_id, ended_at) WHERE ((purged_at IS NULL) AND (transcript_purged_at IS NULL));
+
+CREATE INDEX idx_knowledge_chunks_business ON public.knowledge_chunks USING btree (business_id);
+
+CREATE INDEX idx_knowledge_chunks_words ON public.knowledge_chunks USING gin (words);
 
 CREATE INDEX idx_realtime_metrics_cleanup ON public.realtime_metrics USING btree (created_at);
 
@@ -1010,6 +1220,21 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.appointment_view(p_appointment appointments)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object('reference', p_appointment.reference, 'calendar', c.name, 'status', p_appointment.status,
+    'starts_at', to_char(p_appointment.starts_at at time zone b.time_zone, 'YYYY-MM-DD"T"HH24:MI'),
+    'ends_at', to_char(p_appointment.ends_at at time zone b.time_zone, 'YYYY-MM-DD"T"HH24:MI'),
+    'weekday', to_char(p_appointment.starts_at at time zone b.time_zone, 'FMDay'), 'time_zone', b.time_zone,
+    'reason', p_appointment.reason)
+  from appointment_calendars c join businesses b on b.id = c.business_id where c.id = p_appointment.calendar_id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.archive_conditions(p_filter jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1093,6 +1318,18 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.calendar_open(p_calendar appointment_calendars, p_from timestamp without time zone, p_to timestamp without time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select p_to > p_from and p_from::date = (p_to - interval '1 microsecond')::date and not p_from::date = any (p_calendar.holidays)
+    and exists (select from jsonb_array_elements(coalesce(p_calendar.hours -> lower(to_char(p_from, 'Dy')), '[]')) as open
+      where p_from >= p_from::date + (open ->> 0)::interval and p_to <= p_from::date + (open ->> 1)::interval)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.call_row(p_call tool_calls)
  RETURNS jsonb
  LANGUAGE sql
@@ -1135,6 +1372,30 @@ begin
       or person.business_id <> new.business_id or person.supervisor_type <> new.agent_type then
       perform floorwalker.fail('cover_invalid', format(
         'The cover of agent "%s" must be another %s supervisor of the same business.', new.name, new.agent_type));
+    end if;
+  end if;
+  return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_appointment()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  calendar appointment_calendars;
+  zone text;
+begin
+  if new.status = 'confirmed' then
+    select * into calendar from appointment_calendars where id = new.calendar_id;
+    select time_zone into zone from businesses where id = new.business_id;
+    if found and calendar.id is not null and not floorwalker.calendar_open(calendar,
+        new.starts_at at time zone zone, new.ends_at at time zone zone) then
+      raise exception using errcode = '23514', message = 'appointment_closed',
+        detail = 'The calendar is closed at that time.', constraint = 'appointment_closed';
     end if;
   end if;
   return new;
@@ -1337,6 +1598,22 @@ begin
       format('"%s" is not a time zone; write one such as Europe/Amsterdam.', new.time_zone));
   end if;
   return new;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.check_tool_business(p_business_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  claims jsonb := coalesce(nullif(current_setting('request.jwt.claims', true), ''), '{}');
+begin
+  if current_setting('role', true) like 'floorwalker\_%' and claims ->> 'business_id' is distinct from p_business_id::text then
+    perform floorwalker.fail('not_allowed', 'The token of this tool server is for another business.');
+  end if;
 end
 $function$
 ;
@@ -1558,6 +1835,72 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.crm_customer(p_business_id uuid, p_phone text)
+ RETURNS customers
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select * from customers where business_id = p_business_id and phone_number = p_phone
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.crm_ensure_customer(p_business_id uuid, p_phone text)
+ RETURNS customers
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  insert into customers (business_id, phone_number) values (p_business_id, p_phone) on conflict do nothing;
+  return floorwalker.crm_customer(p_business_id, p_phone);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.crm_open_signals(p_customer_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'signal', s.signal, 'severity', s.severity, 'description', s.description,
+    'detected_at', s.detected_at) order by array_position(array['critical', 'high', 'medium', 'low'], s.severity), s.detected_at desc), '[]')
+  from (select * from crm_risk_signals where customer_id = p_customer_id and resolved_at is null
+    order by array_position(array['critical', 'high', 'medium', 'low'], severity), detected_at desc limit 10) s
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.crm_standing(p_customer_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select case
+    when score.overall < 60 or exists (select from crm_risk_signals where customer_id = p_customer_id and resolved_at is null
+      and severity in ('high', 'critical')) then 'at_risk'
+    when score.overall is not null then 'healthy' end
+  from (select (select overall from crm_health_scores where customer_id = p_customer_id order by calculated_at desc limit 1) as overall) score
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.crm_view(p_customer customers)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object('phone_number', p_customer.phone_number, 'name', p_customer.name, 'known_since', p_customer.created_at,
+    'company', p.company, 'tier', p.tier, 'status', coalesce(p.status, 'active'), 'yearly_revenue', p.yearly_revenue,
+    'renewal_date', p.renewal_date, 'manager', p.manager, 'standing', floorwalker.crm_standing(p_customer.id),
+    'conversations', (select count(*) from interactions i where i.customer_id = p_customer.id and i.kind = 'live'),
+    'last_conversation_at', (select max(i.started_at) from interactions i where i.customer_id = p_customer.id and i.kind = 'live'),
+    'notes', (select count(*) from crm_notes n where n.customer_id = p_customer.id))
+  from (select 1) one left join crm_profiles p on p.customer_id = p_customer.id
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.delete_subject(p_business_id uuid, p_subject jsonb, p_actor uuid, p_actor_name text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1614,6 +1957,9 @@ begin
     into counts from (select jsonb_object_keys(counts || removed) as key) keys;
   end loop;
   counts := counts || jsonb_build_object('interactions', cardinality(ids));
+  if not p_subject ? 'interaction_id' then
+    counts := counts || floorwalker.delete_tool_data(p_business_id, phone);
+  end if;
   if known.id is not null then
     delete from customers where id = known.id;
     counts := counts || '{"customers": 1}';
@@ -1626,6 +1972,34 @@ begin
     case when p_subject ? 'interaction_id' then null else phone end, receipt.id);
   perform floorwalker.audit(p_business_id, 'customer.deleted', 'deletion_receipts', receipt.id::text, counts);
   return to_jsonb(receipt) || jsonb_build_object('subject_nonce', nonce);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.delete_tool_data(p_business_id uuid, p_phone text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer uuid := (floorwalker.crm_customer(p_business_id, p_phone)).id;
+  of_appointments bigint;
+  of_notes bigint;
+  of_scores bigint;
+  of_signals bigint;
+begin
+  delete from appointments where business_id = p_business_id and customer_phone = p_phone;
+  get diagnostics of_appointments = row_count;
+  delete from crm_profiles where customer_id = customer;
+  delete from crm_notes where customer_id = customer;
+  get diagnostics of_notes = row_count;
+  delete from crm_health_scores where customer_id = customer;
+  get diagnostics of_scores = row_count;
+  delete from crm_risk_signals where customer_id = customer;
+  get diagnostics of_signals = row_count;
+  return jsonb_strip_nulls(jsonb_build_object('appointments', nullif(of_appointments, 0), 'crm_notes', nullif(of_notes, 0),
+    'crm_health_scores', nullif(of_scores, 0), 'crm_risk_signals', nullif(of_signals, 0)));
 end
 $function$
 ;
@@ -1980,6 +2354,18 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.find_calendar(p_business_id uuid, p_calendar text)
+ RETURNS appointment_calendars
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select * from appointment_calendars c
+  where c.business_id = p_business_id and (lower(c.name) = lower(p_calendar) or (p_calendar is null
+    and not exists (select from appointment_calendars other where other.business_id = p_business_id and other.id <> c.id)))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.find_person(p_business_id uuid, p_id text, p_name text, p_code text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -2000,6 +2386,29 @@ begin
   end if;
   return person;
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.free_slots(p_calendar appointment_calendars, p_zone text, p_from date, p_days integer, p_minutes integer, p_except uuid)
+ RETURNS TABLE(local_start timestamp without time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select distinct start.at
+  from generate_series(p_from::timestamp, p_from + make_interval(days => p_days - 1), interval '1 day') as day (at)
+  cross join lateral jsonb_array_elements(coalesce(p_calendar.hours -> lower(to_char(day.at, 'Dy')), '[]')) as open
+  cross join lateral generate_series(day.at + (open ->> 0)::interval,
+    day.at + (open ->> 1)::interval - interval '1 minute', make_interval(mins => p_calendar.slot_minutes)) as start (at)
+  cross join lateral (select start.at at time zone p_zone as starts_at,
+    start.at at time zone p_zone + make_interval(mins => p_minutes) as ends_at) as real
+  where real.starts_at at time zone p_zone = start.at
+    and floorwalker.calendar_open(p_calendar, start.at, real.ends_at at time zone p_zone)
+    and real.starts_at >= clock_timestamp() + make_interval(mins => p_calendar.lead_minutes)
+    and real.starts_at < clock_timestamp() + make_interval(days => p_calendar.days_ahead)
+    and not exists (select from appointments a where a.calendar_id = p_calendar.id and a.status = 'confirmed'
+      and a.id is distinct from p_except and a.starts_at < real.ends_at and a.ends_at > real.starts_at)
+  order by start.at
 $function$
 ;
 
@@ -2426,6 +2835,30 @@ begin
       order by newest.happened_at desc, newest.interaction_id desc limit p_limit;
   end if;
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.next_appointment_reference(p_business_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('appointment-reference:' || p_business_id, 0));
+  return (select coalesce(max(reference), 1000) + 1 + floor(random() * 7)::integer from appointments where business_id = p_business_id);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.no_calendar(p_business_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select jsonb_build_object('outcome', 'no_calendar', 'calendars',
+    coalesce((select jsonb_agg(name order by name) from appointment_calendars where business_id = p_business_id), '[]'))
 $function$
 ;
 
@@ -3184,7 +3617,8 @@ begin
   select coalesce(array_agg(id), '{}') into found_ids from interactions
   where business_id = p_business_id
     and (customer_id = customer.id or phone_number = coalesce(customer.phone_number, p_subject ->> 'phone_number'));
-  if customer.id is null and found_ids = '{}' then
+  if customer.id is null and found_ids = '{}' and not exists (
+      select from appointments where business_id = p_business_id and customer_phone = p_subject ->> 'phone_number') then
     perform floorwalker.fail('customer_not_found', 'There is no such customer.');
   end if;
   return found_ids;
@@ -3314,6 +3748,47 @@ begin
     and a.fcr_status is distinct from floorwalker.resolved_at_first_contact(a.interaction_id);
   return null;
 end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.valid_hours(p_hours jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  day text;
+  open jsonb;
+begin
+  if jsonb_typeof(p_hours) <> 'object' then
+    return false;
+  end if;
+  for day in select jsonb_object_keys(p_hours) loop
+    if day not in ('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun') or jsonb_typeof(p_hours -> day) <> 'array' then
+      return false;
+    end if;
+    for open in select jsonb_array_elements(p_hours -> day) loop
+      if jsonb_typeof(open) <> 'array' or jsonb_array_length(open) <> 2
+        or not coalesce(open ->> 0 ~ '^([01]\d|2[0-3]):[0-5]\d$', false)
+        or not coalesce(open ->> 1 ~ '^(([01]\d|2[0-3]):[0-5]\d|24:00)$', false) or open ->> 0 >= open ->> 1 then
+        return false;
+      end if;
+    end loop;
+  end loop;
+  return true;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.vector_schema()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+  where e.extname = 'vector' and to_regclass('floorwalker.knowledge_vectors') is not null
 $function$
 ;
 
@@ -3583,6 +4058,140 @@ begin
     exit when remaining <= 0;
   end loop;
   return total;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.appointment_cancel(p_business_id uuid, p_phone text, p_reference integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  mine appointments;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  select * into mine from appointments where business_id = p_business_id and customer_phone = p_phone and reference = p_reference
+    and status in ('confirmed', 'cancelled') and starts_at > clock_timestamp() for update;
+  if not found then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  if mine.status = 'cancelled' then
+    return jsonb_build_object('outcome', 'done', 'repeated', true, 'appointment', floorwalker.appointment_view(mine));
+  end if;
+  update appointments set status = 'cancelled' where id = mine.id returning * into mine;
+  return jsonb_build_object('outcome', 'done', 'repeated', false, 'appointment', floorwalker.appointment_view(mine));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.appointment_list(p_business_id uuid, p_phone text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  return (select coalesce(jsonb_agg(floorwalker.appointment_view(a) order by a.starts_at), '[]') from (
+    select * from appointments where business_id = p_business_id and customer_phone = p_phone and status = 'confirmed'
+      and ends_at > clock_timestamp() order by starts_at limit 10) a);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.appointment_put(p_business_id uuid, p_phone text, p_reference integer, p_calendar text, p_starts_at timestamp without time zone, p_name text, p_reason text, p_key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  calendar appointment_calendars;
+  mine appointments;
+  earlier appointment_requests;
+  zone text := (select time_zone from businesses where id = p_business_id);
+  minutes integer;
+  new_start timestamptz := p_starts_at at time zone zone;
+  wish jsonb := jsonb_build_object('phone', p_phone, 'reference', p_reference, 'calendar', lower(p_calendar),
+    'starts_at', to_char(p_starts_at, 'YYYY-MM-DD"T"HH24:MI'));
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  -- The same request twice at once: the second waits, and finds what the first did.
+  perform pg_advisory_xact_lock(hashtextextended('appointment:' || p_business_id || ':' || p_key, 0));
+  select * into earlier from appointment_requests where business_id = p_business_id and idempotency_key = p_key;
+  if found then
+    if earlier.request <> wish then
+      return jsonb_build_object('outcome', 'key_reused');
+    end if;
+    select * into mine from appointments where id = earlier.appointment_id;
+    return jsonb_build_object('outcome', 'done', 'repeated', true, 'appointment', floorwalker.appointment_view(mine));
+  end if;
+  if p_reference is not null then
+    select * into mine from appointments where business_id = p_business_id and customer_phone = p_phone
+      and reference = p_reference and status = 'confirmed' and starts_at > clock_timestamp() for update;
+    if not found then
+      return jsonb_build_object('outcome', 'not_found');
+    end if;
+    select * into calendar from appointment_calendars where id = mine.calendar_id for no key update;
+    minutes := extract(epoch from mine.ends_at - mine.starts_at) / 60;
+  else
+    calendar := floorwalker.find_calendar(p_business_id, p_calendar);
+    if calendar.id is null then
+      return floorwalker.no_calendar(p_business_id);
+    end if;
+    -- Two at once meet here one after the other, so that the second is told what is still free.
+    select * into calendar from appointment_calendars where id = calendar.id for no key update;
+    minutes := calendar.slot_minutes;
+    if (select count(*) from appointments where calendar_id = calendar.id and customer_phone = p_phone and status = 'confirmed'
+        and ends_at > clock_timestamp()) >= calendar.per_customer then
+      return jsonb_build_object('outcome', 'too_many', 'limit', calendar.per_customer);
+    end if;
+  end if;
+  if mine.starts_at is distinct from new_start and not exists (
+      select from floorwalker.free_slots(calendar, zone, p_starts_at::date, 1, minutes, mine.id) where local_start = p_starts_at) then
+    return jsonb_build_object('outcome', 'not_free', 'free', coalesce((select jsonb_agg(to_char(s.local_start, 'YYYY-MM-DD"T"HH24:MI'))
+      from (select local_start from floorwalker.free_slots(calendar, zone,
+        greatest(p_starts_at::date, (clock_timestamp() at time zone zone)::date), 7, minutes, mine.id) limit 6) s), '[]'));
+  end if;
+  if mine.id is not null then
+    update appointments set starts_at = new_start, ends_at = new_start + make_interval(mins => minutes)
+    where id = mine.id returning * into mine;
+  else
+    insert into appointments (business_id, calendar_id, reference, customer_phone, customer_name, reason, starts_at, ends_at, source)
+    values (p_business_id, calendar.id, floorwalker.next_appointment_reference(p_business_id), p_phone, nullif(p_name, ''), p_reason,
+      new_start, new_start + make_interval(mins => minutes), 'agent')
+    returning * into mine;
+  end if;
+  insert into appointment_requests (business_id, idempotency_key, request, appointment_id) values (p_business_id, p_key, wish, mine.id);
+  return jsonb_build_object('outcome', 'done', 'repeated', false, 'appointment', floorwalker.appointment_view(mine));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.appointment_slots(p_business_id uuid, p_calendar text, p_from date, p_days integer, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  calendar appointment_calendars;
+  zone text := (select time_zone from businesses where id = p_business_id);
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  calendar := floorwalker.find_calendar(p_business_id, p_calendar);
+  if calendar.id is null then
+    return floorwalker.no_calendar(p_business_id);
+  end if;
+  return jsonb_build_object('outcome', 'slots', 'calendar', calendar.name, 'time_zone', zone, 'minutes', calendar.slot_minutes,
+    'now', to_char(clock_timestamp() at time zone zone, 'YYYY-MM-DD"T"HH24:MI'),
+    'slots', coalesce((select jsonb_agg(jsonb_build_object('starts_at', to_char(s.local_start, 'YYYY-MM-DD"T"HH24:MI'),
+        'weekday', to_char(s.local_start, 'FMDay')) order by s.local_start) from (
+      select local_start from floorwalker.free_slots(calendar, zone,
+        greatest(p_from, (clock_timestamp() at time zone zone)::date), least(greatest(p_days, 1), 31), calendar.slot_minutes, null)
+      limit least(greatest(p_limit, 1), 50)) s), '[]'));
 end
 $function$
 ;
@@ -4022,6 +4631,183 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.crm_add_note(p_business_id uuid, p_phone text, p_body text, p_key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer customers;
+  note crm_notes;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  customer := floorwalker.crm_ensure_customer(p_business_id, p_phone);
+  insert into crm_notes (business_id, customer_id, body, idempotency_key) values (p_business_id, customer.id, p_body, p_key)
+  on conflict (business_id, idempotency_key) do nothing;
+  select * into note from crm_notes where business_id = p_business_id and idempotency_key = p_key;
+  return case when note.customer_id = customer.id and note.body = p_body
+    then jsonb_build_object('outcome', 'done', 'created_at', note.created_at) else jsonb_build_object('outcome', 'key_reused') end;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_at_risk(p_business_id uuid, p_renewal_days integer, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  today date := (select clock_timestamp() at time zone time_zone from businesses where id = p_business_id);
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  return (select coalesce(jsonb_agg(floorwalker.crm_view(f.customer)
+      || jsonb_build_object('overall', f.overall, 'signals', floorwalker.crm_open_signals((f.customer).id)) order by f.overall nulls last), '[]')
+    from (
+      select c as customer, (select overall from crm_health_scores s where s.customer_id = c.id order by calculated_at desc limit 1) as overall
+      from customers c left join crm_profiles p on p.customer_id = c.id
+      where c.business_id = p_business_id and coalesce(p.status, 'active') <> 'churned'
+        and case when p_renewal_days is null then floorwalker.crm_standing(c.id) = 'at_risk'
+          else p.renewal_date between today and today + p_renewal_days end
+      order by 2 nulls last limit least(greatest(p_limit, 1), 50)) f);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_find(p_business_id uuid, p_phone text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer customers;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  customer := floorwalker.crm_customer(p_business_id, p_phone);
+  return case when customer.id is null then jsonb_build_object('outcome', 'not_found')
+    else jsonb_build_object('outcome', 'found', 'customer', floorwalker.crm_view(customer)) end;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_health(p_business_id uuid, p_phone text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer customers;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  customer := floorwalker.crm_customer(p_business_id, p_phone);
+  if customer.id is null then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  return jsonb_build_object('outcome', 'found', 'standing', floorwalker.crm_standing(customer.id),
+    'scores', coalesce((select jsonb_agg(jsonb_build_object('overall', s.overall, 'product', s.product, 'risk', s.risk,
+        'outcomes', s.outcomes, 'voice', s.voice, 'engagement', s.engagement, 'calculated_at', s.calculated_at) order by s.calculated_at desc)
+      from (select * from crm_health_scores where customer_id = customer.id order by calculated_at desc limit 6) s), '[]'),
+    'signals', floorwalker.crm_open_signals(customer.id));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_list_notes(p_business_id uuid, p_phone text, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  return (select coalesce(jsonb_agg(jsonb_build_object('body', n.body, 'author', n.author, 'created_at', n.created_at)
+      order by n.created_at desc), '[]')
+    from (select * from crm_notes where customer_id = (floorwalker.crm_customer(p_business_id, p_phone)).id
+      order by created_at desc limit least(greatest(p_limit, 1), 50)) n);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_record_health(p_business_id uuid, p_phone text, p_scores jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer customers;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  customer := floorwalker.crm_customer(p_business_id, p_phone);
+  if customer.id is null then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  insert into crm_health_scores (business_id, customer_id, overall, product, risk, outcomes, voice, engagement)
+  values (p_business_id, customer.id, (p_scores ->> 'overall')::integer, (p_scores ->> 'product')::integer, (p_scores ->> 'risk')::integer,
+    (p_scores ->> 'outcomes')::integer, (p_scores ->> 'voice')::integer, (p_scores ->> 'engagement')::integer);
+  return public.crm_health(p_business_id, p_phone);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_report_signal(p_business_id uuid, p_phone text, p_signal text, p_severity text, p_description text, p_key text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  customer customers;
+  made crm_risk_signals;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  customer := floorwalker.crm_ensure_customer(p_business_id, p_phone);
+  insert into crm_risk_signals (business_id, customer_id, signal, severity, description, idempotency_key)
+  values (p_business_id, customer.id, p_signal, p_severity, p_description, p_key)
+  on conflict (business_id, idempotency_key) do nothing;
+  select * into made from crm_risk_signals where business_id = p_business_id and idempotency_key = p_key;
+  if made.customer_id <> customer.id or made.signal <> p_signal or made.description <> p_description then
+    return jsonb_build_object('outcome', 'key_reused');
+  end if;
+  return jsonb_build_object('outcome', 'done', 'signals', floorwalker.crm_open_signals(customer.id));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_resolve_signal(p_business_id uuid, p_signal_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  update crm_risk_signals set resolved_at = coalesce(resolved_at, clock_timestamp()) where business_id = p_business_id and id = p_signal_id;
+  return jsonb_build_object('outcome', case when found then 'done' else 'not_found' end);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.crm_search(p_business_id uuid, p_query text, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  return (select coalesce(jsonb_agg(floorwalker.crm_view(f)), '[]') from (
+    select c.* from customers c left join crm_profiles p on p.customer_id = c.id
+    where c.business_id = p_business_id and (position(lower(p_query) in lower(c.name)) > 0
+      or position(lower(p_query) in lower(p.company)) > 0 or position(p_query in c.phone_number) > 0)
+    order by c.name nulls last, c.phone_number limit least(greatest(p_limit, 1), 50)) f);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.deactivate_person(p_user_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4435,6 +5221,241 @@ begin
   )
   select coalesce(jsonb_agg(id), '[]') into kept from renewed;
   return kept;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_add_chunks(p_business_id uuid, p_document_id uuid, p_attempt integer, p_language text, p_model text, p_chunks jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  place text := floorwalker.vector_schema();
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  perform 1 from knowledge_documents where business_id = p_business_id and id = p_document_id and attempt = p_attempt
+    and status = 'processing' for update;
+  if not found then
+    return jsonb_build_object('outcome', 'superseded');
+  end if;
+  insert into knowledge_chunks (business_id, document_id, attempt, position, heading, page, body, words)
+  select p_business_id, p_document_id, p_attempt, (c ->> 'position')::integer, c ->> 'heading', (c ->> 'page')::integer, c ->> 'body',
+    setweight(to_tsvector(p_language::regconfig, coalesce(c ->> 'heading', '')), 'A')
+      || setweight(to_tsvector(p_language::regconfig, c ->> 'body'), 'B')
+  from jsonb_array_elements(p_chunks) c;
+  if place is not null and p_model is not null then
+    execute format('insert into floorwalker.knowledge_vectors (chunk_id, business_id, model, embedding)
+      select k.id, $1, $2, (c ->> ''embedding'')::%I.vector
+      from jsonb_array_elements($3) c join public.knowledge_chunks k on k.document_id = $4 and k.attempt = $5
+        and k.position = (c ->> ''position'')::integer
+      where c ->> ''embedding'' is not null', place) using p_business_id, p_model, p_chunks, p_document_id, p_attempt;
+  end if;
+  return jsonb_build_object('outcome', 'added');
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_begin(p_business_id uuid, p_document_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  now_at integer;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  update knowledge_documents set status = 'processing', error = null, attempt = attempt + 1
+  where business_id = p_business_id and id = p_document_id returning attempt into now_at;
+  return jsonb_build_object('attempt', now_at);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_enable_vectors()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  place text;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('knowledge_enable_vectors', 0));
+  if to_regclass('floorwalker.knowledge_vectors') is not null then
+    return jsonb_build_object('vectors', true);
+  elsif not exists (select from pg_available_extensions where name = 'vector') then
+    return jsonb_build_object('vectors', false, 'reason', 'pgvector is not installed where the database runs');
+  end if;
+  begin
+    if not exists (select from pg_extension where extname = 'vector') then
+      create schema if not exists extensions;
+      create extension vector schema extensions;
+    end if;
+  exception when insufficient_privilege then
+    return jsonb_build_object('vectors', false, 'reason', 'an owner of the database has to run once: create extension vector');
+  end;
+  select n.nspname into place from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector';
+  execute format('create table floorwalker.knowledge_vectors (
+    chunk_id bigint primary key references public.knowledge_chunks (id) on delete cascade,
+    business_id uuid not null, model text not null, embedding %I.vector not null)', place);
+  create index idx_knowledge_vectors_business on floorwalker.knowledge_vectors (business_id, model);
+  alter table floorwalker.knowledge_vectors enable row level security;
+  revoke all on floorwalker.knowledge_vectors from public, anon, authenticated, service_role;
+  return jsonb_build_object('vectors', true);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_finish(p_business_id uuid, p_document_id uuid, p_attempt integer, p_title text, p_error text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  document knowledge_documents;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  select * into document from knowledge_documents where business_id = p_business_id and id = p_document_id and attempt = p_attempt
+    and status = 'processing' for update;
+  if not found then
+    return jsonb_build_object('outcome', 'superseded');
+  end if;
+  if p_error is not null then
+    update knowledge_documents set status = 'failed', error = left(p_error, 1000) where id = document.id;
+    delete from knowledge_chunks where document_id = document.id and attempt is distinct from document.live_attempt;
+    return jsonb_build_object('outcome', 'failed');
+  end if;
+  delete from knowledge_chunks where document_id = document.id and attempt <> p_attempt;
+  update knowledge_documents set status = 'ready', live_attempt = p_attempt, indexed_at = clock_timestamp(),
+    title = coalesce(p_title, title), chunk_count = (select count(*) from knowledge_chunks where document_id = document.id)
+  where id = document.id returning * into document;
+  return jsonb_build_object('outcome', 'ready', 'chunks', document.chunk_count);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_list(p_business_id uuid, p_status text, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  return (select coalesce(jsonb_agg(to_jsonb(d) order by d.source), '[]') from (
+    select * from (select id, source, title, mime_type, byte_size, chunk_count as chunks, indexed_at,
+        case when stopped then 'failed' else status end as status,
+        case when stopped then 'The program that read it was stopped. Read it again.' else error end as error
+      from knowledge_documents, lateral (select status = 'processing' and updated_at < clock_timestamp() - interval '15 minutes' as stopped) s
+      where business_id = p_business_id) v
+    where p_status is null or status = p_status order by source limit least(greatest(p_limit, 1), 500)) d);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_read(p_business_id uuid, p_document_id uuid, p_from integer, p_count integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  document knowledge_documents;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  select * into document from knowledge_documents where business_id = p_business_id and id = p_document_id and live_attempt is not null;
+  if not found then
+    return jsonb_build_object('outcome', 'not_found');
+  end if;
+  return jsonb_build_object('outcome', 'found', 'document', document.title, 'source', document.source, 'chunks', document.chunk_count,
+    'parts', (select coalesce(jsonb_agg(jsonb_build_object('position', c.position, 'heading', c.heading, 'page', c.page, 'text', c.body)
+        order by c.position), '[]')
+      from knowledge_chunks c where c.document_id = document.id and c.attempt = document.live_attempt
+        and c.position between p_from and p_from + least(greatest(p_count, 1), 10) - 1));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_register(p_business_id uuid, p_document jsonb, p_force boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  document knowledge_documents;
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  select * into document from knowledge_documents where business_id = p_business_id and source = p_document ->> 'source' for update;
+  if document.status = 'ready' and document.checksum = p_document ->> 'checksum' and not p_force then
+    return jsonb_build_object('outcome', 'unchanged', 'id', document.id, 'chunks', document.chunk_count);
+  end if;
+  insert into knowledge_documents (business_id, source, title, mime_type, byte_size, checksum)
+  values (p_business_id, p_document ->> 'source', p_document ->> 'title', p_document ->> 'mime_type',
+    (p_document ->> 'byte_size')::bigint, p_document ->> 'checksum')
+  on conflict (business_id, source) do update set status = 'pending', error = null, title = excluded.title,
+    mime_type = excluded.mime_type, byte_size = excluded.byte_size, checksum = excluded.checksum
+  returning * into document;
+  return jsonb_build_object('outcome', 'pending', 'id', document.id, 'chunks', document.chunk_count);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_remove(p_business_id uuid, p_source text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  delete from knowledge_documents where business_id = p_business_id and source = p_source;
+  return jsonb_build_object('outcome', case when found then 'removed' else 'not_found' end);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.knowledge_search(p_business_id uuid, p_query text, p_language text, p_embedding text, p_model text, p_document_id uuid, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  place text := floorwalker.vector_schema();
+  -- Any of the words: a question has many that no answer has.
+  wanted tsquery := replace(plainto_tsquery(p_language::regconfig, p_query)::text, ' & ', ' | ')::tsquery;
+  near bigint[] := '{}';
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  if place is not null and p_embedding is not null then
+    execute format('select coalesce(array_agg(chunk_id order by distance), ''{}'') from (
+        select v.chunk_id, v.embedding operator(%1$I.<=>) $1::%1$I.vector as distance
+        from floorwalker.knowledge_vectors v join public.knowledge_chunks c on c.id = v.chunk_id
+        join public.knowledge_documents d on d.id = c.document_id and d.live_attempt = c.attempt
+        where v.business_id = $2 and v.model = $3 and ($4 is null or d.id = $4) order by distance limit 40) n', place)
+      into near using p_embedding, p_business_id, p_model, p_document_id;
+  end if;
+  return jsonb_build_object('by', case when near = '{}' then 'words' else 'words and meaning' end, 'results', (
+    with by_words as (
+      select c.id, row_number() over (order by ts_rank(c.words, wanted, 1) desc, c.id) as rank
+      from knowledge_chunks c join knowledge_documents d on d.id = c.document_id and d.live_attempt = c.attempt
+      where c.business_id = p_business_id and c.words @@ wanted and (p_document_id is null or d.id = p_document_id)
+      order by rank limit 40),
+    by_meaning as (select id, rank from unnest(near) with ordinality as n (id, rank)),
+    best as (
+      select id, sum(1.0 / (60 + rank)) as score, bool_or(kind = 'words') as words, bool_or(kind = 'meaning') as meaning
+      from (select id, rank, 'words' as kind from by_words union all select id, rank, 'meaning' from by_meaning) found
+      group by id order by score desc, id limit least(greatest(p_limit, 1), 20))
+    select coalesce(jsonb_agg(jsonb_build_object('text', c.body, 'document', d.title, 'source', d.source, 'document_id', d.id,
+        'position', c.position, 'heading', c.heading, 'page', c.page,
+        'found_by', case when best.words and best.meaning then 'both' when best.words then 'words' else 'meaning' end)
+      order by best.score desc, c.id), '[]')
+    from best join knowledge_chunks c on c.id = best.id join knowledge_documents d on d.id = c.document_id));
 end
 $function$
 ;
@@ -5333,6 +6354,7 @@ declare
   of_order shop_orders;
   left_cents bigint;
 begin
+  perform floorwalker.check_tool_business(p_business_id);
   select * into of_order from shop_orders
   where business_id = p_business_id and customer_phone = p_phone and order_number = p_order_number for update;
   if not found then
@@ -5355,17 +6377,20 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.shop_find_order(p_business_id uuid, p_phone text, p_order_number integer DEFAULT NULL::integer)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(floorwalker.shop_order_view(o) order by o.placed_at desc), '[]')
+begin
+  perform floorwalker.check_tool_business(p_business_id);
+  return (select coalesce(jsonb_agg(floorwalker.shop_order_view(o) order by o.placed_at desc), '[]')
   from (
     select * from shop_orders
     where business_id = p_business_id and customer_phone = p_phone
       and (p_order_number is null or order_number = p_order_number)
     order by placed_at desc limit 5
-  ) o
+  ) o);
+end
 $function$
 ;
 
@@ -5381,6 +6406,7 @@ declare
   left_cents bigint;
   amount bigint;
 begin
+  perform floorwalker.check_tool_business(p_business_id);
   select * into of_order from shop_orders
   where business_id = p_business_id and customer_phone = p_phone and order_number = p_order_number for update;
   if not found then
@@ -5702,6 +6728,12 @@ CREATE TRIGGER note_applied_version BEFORE INSERT OR UPDATE ON public.agents FOR
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.agents FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.appointment_calendars FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER check_appointment BEFORE INSERT OR UPDATE OF starts_at, ends_at, status, calendar_id ON public.appointments FOR EACH ROW EXECUTE FUNCTION floorwalker.check_appointment();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.appointments FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.audit_events FOR EACH ROW EXECUTE FUNCTION floorwalker.refuse_audit_change();
 
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.audit_events FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.refuse_audit_change();
@@ -5711,6 +6743,8 @@ CREATE TRIGGER check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON public.bu
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.businesses FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.callback_requests FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('callback');
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.crm_profiles FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
@@ -5745,6 +6779,8 @@ CREATE TRIGGER refresh_agent_status AFTER UPDATE OF status, paused ON public.int
 CREATE TRIGGER refresh_agent_status_insert AFTER INSERT ON public.interactions FOR EACH ROW WHEN ((new.status = 'active'::text)) EXECUTE FUNCTION floorwalker.refresh_agent_status();
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interactions FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
+
+CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.knowledge_documents FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 CREATE TRIGGER log_change AFTER INSERT ON public.realtime_metrics REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.log_metrics();
 
@@ -5796,11 +6832,25 @@ alter table agent_versions enable row level security;
 
 alter table agents enable row level security;
 
+alter table appointment_calendars enable row level security;
+
+alter table appointment_requests enable row level security;
+
+alter table appointments enable row level security;
+
 alter table audit_events enable row level security;
 
 alter table businesses enable row level security;
 
 alter table callback_requests enable row level security;
+
+alter table crm_health_scores enable row level security;
+
+alter table crm_notes enable row level security;
+
+alter table crm_profiles enable row level security;
+
+alter table crm_risk_signals enable row level security;
 
 alter table customers enable row level security;
 
@@ -5813,6 +6863,10 @@ alter table interaction_messages enable row level security;
 alter table interaction_steps enable row level security;
 
 alter table interactions enable row level security;
+
+alter table knowledge_chunks enable row level security;
+
+alter table knowledge_documents enable row level security;
 
 alter table realtime_metrics enable row level security;
 
@@ -5842,11 +6896,23 @@ create policy reachable on public.agent_versions for select to authenticated usi
 
 create policy reachable on public.agents for select to authenticated using (id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
 
+create policy admin_only on public.appointment_calendars for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy admin_only on public.appointments for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
 create policy admin_only on public.audit_events for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
 create policy own_business on public.businesses for select to authenticated using (id = ( SELECT floorwalker.actor_business() AS actor_business));
 
 create policy reachable on public.callback_requests for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
+
+create policy admin_only on public.crm_health_scores for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy admin_only on public.crm_notes for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy admin_only on public.crm_profiles for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy admin_only on public.crm_risk_signals for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
 create policy reachable on public.customers for select to authenticated using ((business_id = ( SELECT floorwalker.admin_business() AS admin_business)) OR (EXISTS ( SELECT
    FROM interactions i
@@ -5867,6 +6933,10 @@ create policy reachable on public.interaction_steps for select to authenticated 
   WHERE (i.id = interaction_steps.interaction_id)));
 
 create policy reachable on public.interactions for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
+
+create policy admin_only on public.knowledge_chunks for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
+
+create policy admin_only on public.knowledge_documents for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
 create policy reachable on public.realtime_metrics for select to authenticated using (EXISTS ( SELECT
    FROM interactions i
@@ -5916,6 +6986,16 @@ grant select on agents to authenticated;
 
 grant delete, insert, select, update on agents to service_role;
 
+grant select on appointment_calendars to authenticated;
+
+grant delete, insert, select, update on appointment_calendars to service_role;
+
+grant delete, insert, select, update on appointment_requests to service_role;
+
+grant select on appointments to authenticated;
+
+grant delete, insert, select, update on appointments to service_role;
+
 grant select on audit_events to authenticated;
 
 grant insert, select on audit_events to service_role;
@@ -5927,6 +7007,22 @@ grant delete, insert, select, update on businesses to service_role;
 grant select on callback_requests to authenticated;
 
 grant delete, insert, select, update on callback_requests to service_role;
+
+grant select on crm_health_scores to authenticated;
+
+grant delete, insert, select, update on crm_health_scores to service_role;
+
+grant select on crm_notes to authenticated;
+
+grant delete, insert, select, update on crm_notes to service_role;
+
+grant select on crm_profiles to authenticated;
+
+grant delete, insert, select, update on crm_profiles to service_role;
+
+grant select on crm_risk_signals to authenticated;
+
+grant delete, insert, select, update on crm_risk_signals to service_role;
 
 grant select on customers to authenticated;
 
@@ -5947,6 +7043,22 @@ grant execute on function apply_agent(jsonb,integer,boolean) to service_role;
 grant execute on function apply_agents(jsonb) to service_role;
 
 grant execute on function apply_retention(integer,bigint) to service_role;
+
+grant execute on function appointment_cancel(uuid,text,integer) to floorwalker_appointments;
+
+grant execute on function appointment_cancel(uuid,text,integer) to service_role;
+
+grant execute on function appointment_list(uuid,text) to floorwalker_appointments;
+
+grant execute on function appointment_list(uuid,text) to service_role;
+
+grant execute on function appointment_put(uuid,text,integer,text,timestamp without time zone,text,text,text) to floorwalker_appointments;
+
+grant execute on function appointment_put(uuid,text,integer,text,timestamp without time zone,text,text,text) to service_role;
+
+grant execute on function appointment_slots(uuid,text,date,integer,integer) to floorwalker_appointments;
+
+grant execute on function appointment_slots(uuid,text,date,integer,integer) to service_role;
 
 grant execute on function archive_replay(uuid) to authenticated;
 
@@ -5979,6 +7091,52 @@ grant execute on function complete_interaction(uuid,bigint,text,text) to service
 grant execute on function create_business(jsonb) to service_role;
 
 grant execute on function create_interaction(jsonb) to service_role;
+
+grant execute on function crm_add_note(uuid,text,text,text) to floorwalker_customers;
+
+grant execute on function crm_add_note(uuid,text,text,text) to floorwalker_customers_staff;
+
+grant execute on function crm_add_note(uuid,text,text,text) to service_role;
+
+grant execute on function crm_at_risk(uuid,integer,integer) to floorwalker_customers_staff;
+
+grant execute on function crm_at_risk(uuid,integer,integer) to service_role;
+
+grant execute on function crm_find(uuid,text) to floorwalker_customers;
+
+grant execute on function crm_find(uuid,text) to floorwalker_customers_staff;
+
+grant execute on function crm_find(uuid,text) to service_role;
+
+grant execute on function crm_health(uuid,text) to floorwalker_customers;
+
+grant execute on function crm_health(uuid,text) to floorwalker_customers_staff;
+
+grant execute on function crm_health(uuid,text) to service_role;
+
+grant execute on function crm_list_notes(uuid,text,integer) to floorwalker_customers;
+
+grant execute on function crm_list_notes(uuid,text,integer) to floorwalker_customers_staff;
+
+grant execute on function crm_list_notes(uuid,text,integer) to service_role;
+
+grant execute on function crm_record_health(uuid,text,jsonb) to floorwalker_customers_staff;
+
+grant execute on function crm_record_health(uuid,text,jsonb) to service_role;
+
+grant execute on function crm_report_signal(uuid,text,text,text,text,text) to floorwalker_customers;
+
+grant execute on function crm_report_signal(uuid,text,text,text,text,text) to floorwalker_customers_staff;
+
+grant execute on function crm_report_signal(uuid,text,text,text,text,text) to service_role;
+
+grant execute on function crm_resolve_signal(uuid,uuid) to floorwalker_customers_staff;
+
+grant execute on function crm_resolve_signal(uuid,uuid) to service_role;
+
+grant execute on function crm_search(uuid,text,integer) to floorwalker_customers_staff;
+
+grant execute on function crm_search(uuid,text,integer) to service_role;
 
 grant execute on function deactivate_person(uuid) to authenticated;
 
@@ -6026,15 +7184,21 @@ grant execute on function floorwalker.apply_policy(businesses,integer) to servic
 
 grant execute on function floorwalker.apply_tools(uuid,jsonb) to service_role;
 
+grant execute on function floorwalker.appointment_view(appointments) to service_role;
+
 grant execute on function floorwalker.archive_conditions(jsonb) to service_role;
 
 grant execute on function floorwalker.audit(uuid,text,text,text,jsonb) to service_role;
 
 grant execute on function floorwalker.audit_row() to service_role;
 
+grant execute on function floorwalker.calendar_open(appointment_calendars,timestamp without time zone,timestamp without time zone) to service_role;
+
 grant execute on function floorwalker.call_row(tool_calls) to service_role;
 
 grant execute on function floorwalker.check_agent_people() to service_role;
+
+grant execute on function floorwalker.check_appointment() to service_role;
 
 grant execute on function floorwalker.check_limits(businesses,uuid,text,jsonb) to service_role;
 
@@ -6047,6 +7211,8 @@ grant execute on function floorwalker.check_result(jsonb) to service_role;
 grant execute on function floorwalker.check_retention(jsonb) to service_role;
 
 grant execute on function floorwalker.check_time_zone() to service_role;
+
+grant execute on function floorwalker.check_tool_business(uuid) to service_role;
 
 grant execute on function floorwalker.check_tool_changes(uuid,jsonb,boolean) to service_role;
 
@@ -6065,6 +7231,16 @@ grant execute on function floorwalker.count_retention(uuid,bigint,bigint,bigint,
 grant execute on function floorwalker.count_tool_edit() to service_role;
 
 grant execute on function floorwalker.created(interactions) to service_role;
+
+grant execute on function floorwalker.crm_customer(uuid,text) to service_role;
+
+grant execute on function floorwalker.crm_ensure_customer(uuid,text) to service_role;
+
+grant execute on function floorwalker.crm_open_signals(uuid) to service_role;
+
+grant execute on function floorwalker.crm_standing(uuid) to service_role;
+
+grant execute on function floorwalker.crm_view(customers) to service_role;
 
 grant execute on function floorwalker.delete_subject(uuid,jsonb,uuid,text) to service_role;
 
@@ -6090,7 +7266,11 @@ grant execute on function floorwalker.find_archives(jsonb,timestamp with time zo
 
 grant execute on function floorwalker.find_business(jsonb) to service_role;
 
+grant execute on function floorwalker.find_calendar(uuid,text) to service_role;
+
 grant execute on function floorwalker.find_person(uuid,text,text,text) to service_role;
+
+grant execute on function floorwalker.free_slots(appointment_calendars,text,date,integer,integer,uuid) to service_role;
 
 grant execute on function floorwalker.healthy_stretch() to service_role;
 
@@ -6139,6 +7319,10 @@ grant execute on function floorwalker.log_person() to service_role;
 grant execute on function floorwalker.metrics_series(uuid) to service_role;
 
 grant execute on function floorwalker.newest_archives(uuid,uuid[],text,timestamp with time zone,timestamp with time zone,timestamp with time zone,uuid,integer) to service_role;
+
+grant execute on function floorwalker.next_appointment_reference(uuid) to service_role;
+
+grant execute on function floorwalker.no_calendar(uuid) to service_role;
 
 grant execute on function floorwalker.note_applied_version() to service_role;
 
@@ -6228,6 +7412,10 @@ grant execute on function floorwalker.trace(uuid,text,jsonb,jsonb) to service_ro
 
 grant execute on function floorwalker.update_fcr_on_followup() to service_role;
 
+grant execute on function floorwalker.valid_hours(jsonb) to service_role;
+
+grant execute on function floorwalker.vector_schema() to service_role;
+
 grant execute on function floorwalker.visible_agents() to authenticated;
 
 grant execute on function floorwalker.visible_agents() to service_role;
@@ -6245,6 +7433,48 @@ grant execute on function heartbeat(text,jsonb,numeric) to service_role;
 grant execute on function interaction_tracks(uuid,integer) to authenticated;
 
 grant execute on function keep_claims(text,jsonb,numeric) to service_role;
+
+grant execute on function knowledge_add_chunks(uuid,uuid,integer,text,text,jsonb) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_add_chunks(uuid,uuid,integer,text,text,jsonb) to service_role;
+
+grant execute on function knowledge_begin(uuid,uuid) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_begin(uuid,uuid) to service_role;
+
+grant execute on function knowledge_enable_vectors() to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_enable_vectors() to service_role;
+
+grant execute on function knowledge_finish(uuid,uuid,integer,text,text) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_finish(uuid,uuid,integer,text,text) to service_role;
+
+grant execute on function knowledge_list(uuid,text,integer) to floorwalker_knowledge;
+
+grant execute on function knowledge_list(uuid,text,integer) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_list(uuid,text,integer) to service_role;
+
+grant execute on function knowledge_read(uuid,uuid,integer,integer) to floorwalker_knowledge;
+
+grant execute on function knowledge_read(uuid,uuid,integer,integer) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_read(uuid,uuid,integer,integer) to service_role;
+
+grant execute on function knowledge_register(uuid,jsonb,boolean) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_register(uuid,jsonb,boolean) to service_role;
+
+grant execute on function knowledge_remove(uuid,text) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_remove(uuid,text) to service_role;
+
+grant execute on function knowledge_search(uuid,text,text,text,text,uuid,integer) to floorwalker_knowledge;
+
+grant execute on function knowledge_search(uuid,text,text,text,text,uuid,integer) to floorwalker_knowledge_writer;
+
+grant execute on function knowledge_search(uuid,text,text,text,text,uuid,integer) to service_role;
 
 grant execute on function leaderboard(text) to authenticated;
 
@@ -6314,9 +7544,15 @@ grant execute on function set_disposition(uuid,text,text) to authenticated;
 
 grant execute on function set_phone_number(uuid,bigint,text,text) to service_role;
 
+grant execute on function shop_cancel_order(uuid,text,integer,text,text) to floorwalker_orders;
+
 grant execute on function shop_cancel_order(uuid,text,integer,text,text) to service_role;
 
+grant execute on function shop_find_order(uuid,text,integer) to floorwalker_orders;
+
 grant execute on function shop_find_order(uuid,text,integer) to service_role;
+
+grant execute on function shop_refund_order(uuid,text,integer,bigint,text,text) to floorwalker_orders;
 
 grant execute on function shop_refund_order(uuid,text,integer,bigint,text,text) to service_role;
 
@@ -6357,6 +7593,14 @@ grant delete, insert, select, update on interaction_steps to service_role;
 grant select on interactions to authenticated;
 
 grant delete, insert, select, update on interactions to service_role;
+
+grant select on knowledge_chunks to authenticated;
+
+grant delete, insert, select, update on knowledge_chunks to service_role;
+
+grant select on knowledge_documents to authenticated;
+
+grant delete, insert, select, update on knowledge_documents to service_role;
 
 grant select on live_interactions to authenticated;
 

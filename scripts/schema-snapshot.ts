@@ -87,7 +87,7 @@ const SECTIONS: readonly (readonly [title: string, query: string])[] = [
        from pg_proc p cross join aclexplode(p.proacl) a join pg_roles r on r.oid = a.grantee
        where p.pronamespace::regnamespace::text in ('public', 'floorwalker')
      ) rights
-     where grantee in ('anon', 'authenticated', 'service_role')
+     where grantee in ('anon', 'authenticated', 'service_role') or grantee like 'floorwalker\\_%'
      group by thing, grantee order by thing collate "C", grantee collate "C"`,
   ],
 ];

@@ -12,6 +12,8 @@ export interface TestDatabase extends Fixtures {
   readonly supabaseUrl: string;
   readonly secretKey: string;
   readonly publishableKey: string;
+  /** What this database's tokens are signed with. */
+  readonly jwtSecret: string;
   /** A client with the secret key. */
   readonly service: SupabaseClient;
   /** A client with the publishable key and nobody signed in. */
@@ -63,6 +65,7 @@ export function openDatabase(
     supabaseUrl,
     secretKey: keys.secretKey,
     publishableKey: keys.publishableKey,
+    jwtSecret: keys.jwtSecret,
     service,
     anonymous: client(keys.publishableKey),
     sql,

@@ -4,11 +4,13 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { serveHttp } from '../../tools/orders/http.ts';
 import { EXAMPLE_PHONE, seedShopOrders } from '../../tools/orders/seed.ts';
 import { createOrdersServer } from '../../tools/orders/server.ts';
-import { readSettings } from '../../tools/orders/settings.ts';
 import { Shop } from '../../tools/orders/shop.ts';
+import { serveHttp } from '../../tools/serving/http.ts';
+import { supabaseRpc } from '../../tools/serving/rpc.ts';
+import { onlyBusiness } from '../../tools/serving/run.ts';
+import { readSettings } from '../../tools/serving/settings.ts';
 import { setupDatabase, type TestDatabase } from '../support/database.ts';
 import { NOBODY, open, row, run, toolsConfig } from './support.ts';
 
@@ -228,13 +230,13 @@ describe('the orders server over HTTP', () => {
   async function serve(token: string | undefined, businessId?: string) {
     const business = businessId ?? (await database.createBusiness()).id;
     if (businessId === undefined) await seedShopOrders(database.service, business);
-    const shop = new Shop(
-      createClient(database.supabaseUrl, database.secretKey, { auth: { persistSession: false } }),
-    );
+    const db = createClient(database.supabaseUrl, database.secretKey, { auth: { persistSession: false } });
+    const shop = new Shop(supabaseRpc(db, () => {}));
     const running = await serveHttp({
       host: '127.0.0.1',
       port: 0,
       token,
+      withoutToken: 'unused',
       createServer: () => createOrdersServer(shop, business),
     });
     onTestFinished(() => running.close());
@@ -297,6 +299,7 @@ describe('the orders server over HTTP', () => {
         host: '0.0.0.0',
         port: 0,
         token: undefined,
+        withoutToken: 'ORDERS_TOKEN is not set.',
         createServer: () => {
           throw new Error('unused');
         },
@@ -306,7 +309,7 @@ describe('the orders server over HTTP', () => {
 });
 
 test('settings that can not be used are named all at once, with what to do', () => {
-  expect(() => readSettings({ ORDERS_BUSINESS_ID: 'x' })).toThrow(
+  expect(() => readSettings('ORDERS', { ORDERS_BUSINESS_ID: 'x' })).toThrow(
     /ORDERS_SUPABASE_URL[\s\S]*ORDERS_SUPABASE_KEY[\s\S]*ORDERS_BUSINESS_ID/,
   );
 });
@@ -314,10 +317,10 @@ test('settings that can not be used are named all at once, with what to do', () 
 test('without a business id the only business is the shop, and with several the server says what to set', async () => {
   const alone = await setupDatabase();
   onTestFinished(() => alone.stop());
-  const shop = new Shop(alone.service);
-  await expect(shop.onlyBusiness()).rejects.toThrow('There is no business');
+  const find = () => onlyBusiness(alone.service, 'ORDERS');
+  await expect(find()).rejects.toThrow('There is no business');
   const business = await alone.createBusiness();
-  expect(await shop.onlyBusiness()).toBe(business.id);
+  expect(await find()).toBe(business.id);
   await alone.createBusiness();
-  await expect(shop.onlyBusiness()).rejects.toThrow('ORDERS_BUSINESS_ID');
+  await expect(find()).rejects.toThrow('ORDERS_BUSINESS_ID');
 });

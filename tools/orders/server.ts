@@ -1,23 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { answer, chooseBusiness, keyFrom, phone, reads, refusal } from '../serving/results.ts';
 import { money, orderAnswer, orderAnswerSchema, shippingAnswer, shippingAnswerSchema } from './answers.ts';
 import type { Customer, Shop } from './shop.ts';
 
-/** A host that may ask twice sends the same key in `_meta` of both calls. */
-const IDEMPOTENCY_META_KEY = 'floorwalker/idempotency-key';
-
 const orderNumber = z.number().int().min(1).max(999_999_999);
-const phone = z
-  .string()
-  .regex(/^\+[1-9][0-9]{6,14}$/)
-  .describe('Phone number of the customer in E.164 form, for example +12025550142. Bind it to the caller.');
 const reason = z.string().max(1_000).optional().describe('Why the customer wants it, in a few words');
-const business = z.guid().describe('Id of the business. Bind it, a model can not know it.');
 
 const changes = { openWorldHint: false, readOnlyHint: false, destructiveHint: true } as const;
-const reads = { openWorldHint: false, readOnlyHint: true, idempotentHint: true } as const;
 
 /**
  * The shop's tools. `business` is the id of the shop's business, or `argument` when each call brings it.
@@ -26,12 +16,10 @@ const reads = { openWorldHint: false, readOnlyHint: true, idempotentHint: true }
  */
 export function createOrdersServer(shop: Shop, businessId: string): McpServer {
   const server = new McpServer({ name: 'floorwalker-orders', version: '0.1.0' });
-  const identity = {
-    customer_phone: phone,
-    ...(businessId === 'argument' ? { business_id: business } : {}),
-  };
-  const customerOf = (args: { customer_phone: string; business_id?: string | undefined }): Customer => ({
-    businessId: businessId === 'argument' ? (args.business_id ?? '') : businessId,
+  const business = chooseBusiness(businessId);
+  const identity = { ...business.input, customer_phone: phone };
+  const customerOf = (args: { customer_phone: string }): Customer => ({
+    businessId: business.of(args),
     phone: args.customer_phone,
   });
 
@@ -147,11 +135,6 @@ export function createOrdersServer(shop: Shop, businessId: string): McpServer {
   return server;
 }
 
-function keyFrom(meta: Readonly<Record<string, unknown>> | undefined): string {
-  const key = meta?.[IDEMPOTENCY_META_KEY];
-  return typeof key === 'string' && key.length > 0 && key.length <= 200 ? key : randomUUID();
-}
-
 /** Cents of an amount, or null when it has more than two decimals. */
 function toCents(amount: number): number | null {
   const cents = Math.round(amount * 100);
@@ -163,12 +146,4 @@ function notFound(number: number | undefined): string {
   return number === undefined
     ? 'There are no orders under the phone number of this customer.'
     : `There is no order ${number} under the phone number of this customer.`;
-}
-
-function answer(structuredContent: Record<string, unknown>): CallToolResult {
-  return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent };
-}
-
-function refusal(text: string): CallToolResult {
-  return { content: [{ type: 'text', text }], isError: true };
 }

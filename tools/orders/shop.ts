@@ -1,5 +1,5 @@
-import type { SupabaseClient } from '@supabase/supabase-js';
 import { z } from 'zod';
+import type { Rpc } from '../serving/rpc.ts';
 
 const time = z.string().nullable();
 
@@ -49,10 +49,10 @@ export interface Customer {
 
 /** The shop's database functions. They decide; nothing here does. */
 export class Shop {
-  readonly #db: SupabaseClient;
+  readonly #rpc: Rpc;
 
-  constructor(db: SupabaseClient) {
-    this.#db = db;
+  constructor(rpc: Rpc) {
+    this.#rpc = rpc;
   }
 
   findOrders(customer: Customer, orderNumber: number | undefined): Promise<Order[]> {
@@ -93,27 +93,12 @@ export class Shop {
     return this.#call('shop_cancel_order', { ...who(customer), ...args }, cancelSchema);
   }
 
-  /** The business, where there is exactly one. @throws Error when there are several or none */
-  async onlyBusiness(): Promise<string> {
-    const { data, error } = await this.#db.from('businesses').select('id').is('deleted_at', null).limit(2);
-    if (error) throw new Error(`The shop's database can not be read: ${error.message}`);
-    const ids = z.array(z.object({ id: z.string() })).parse(data);
-    if (ids.length !== 1 || ids[0] === undefined) {
-      throw new Error(
-        `There ${ids.length === 0 ? 'is no business' : 'are several businesses'}. Set ORDERS_BUSINESS_ID to the id of the shop's, or to "argument" where the host binds business_id.`,
-      );
-    }
-    return ids[0].id;
-  }
-
   async #call<Schema extends z.ZodType>(
     name: string,
-    args: object,
+    args: Readonly<Record<string, unknown>>,
     schema: Schema,
   ): Promise<z.output<Schema>> {
-    const { data, error } = await this.#db.rpc(name, args);
-    if (error) throw new Error(`The shop's database failed in ${name}: ${error.message}`);
-    return schema.parse(data);
+    return schema.parse(await this.#rpc(name, args));
   }
 }
 

@@ -11,6 +11,8 @@ export interface HttpOptions {
   readonly host: string;
   readonly port: number;
   readonly token: string | undefined;
+  /** What to say, and to do, when it should listen beyond the loopback without a token. */
+  readonly withoutToken: string;
   createServer(): McpServer;
 }
 
@@ -26,9 +28,7 @@ export interface RunningHttp {
 export async function serveHttp(options: HttpOptions): Promise<RunningHttp> {
   const { host, port, token } = options;
   if (!LOOPBACK.has(host) && token === undefined) {
-    throw new Error(
-      'ORDERS_TOKEN is not set. Anyone who reaches this server could move money; set one, or listen on 127.0.0.1.',
-    );
+    throw new Error(options.withoutToken);
   }
   const server = createServer((request, response) => {
     handle(request, response, options).catch(() => {
