@@ -103,8 +103,9 @@ async function addParts(
     where interaction_id = ${interactionId} and step_type = 'silenced' order by id`;
   const decisions = rows.map(({ moment }) => momentSchema.parse(moment));
   for (const { committedAt, silentAt } of cuts) {
-    // The session's clock knows whole milliseconds.
-    const decidedAt = decisions.find((at) => at >= committedAt - 1);
+    // The session's clock knows whole milliseconds. A chat may be silent and handed back before the session has read
+    // the row: then it has fallen silent on the bell alone, and written nothing down.
+    const decidedAt = decisions.find((at) => at >= committedAt - 1 && at <= silentAt);
     if (decidedAt === undefined) continue;
     results.add('takeover', `  ${channel}: commit to the session's decision`, decidedAt - committedAt);
     results.add('takeover', `  ${channel}: the session's decision to the last of it`, silentAt - decidedAt);
