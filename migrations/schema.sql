@@ -1063,7 +1063,10 @@ declare
   me uuid := auth.uid();
   has_factor boolean;
 begin
-  if me is null or auth.jwt() ->> 'aal' = 'aal2' or to_regclass('auth.mfa_factors') is null then
+  if me is null or to_regclass('auth.mfa_factors') is null then
+    return me;
+  end if;
+  if auth.jwt() ->> 'aal' = 'aal2' then
     return me;
   end if;
   execute 'select exists (select from auth.mfa_factors where user_id = $1 and status = ''verified'')'
