@@ -755,10 +755,13 @@ create table tool_permissions (
   status text not null default 'pending'::text,
   created_at timestamp with time zone not null default clock_timestamp(),
   scope jsonb,
+  scope_revoked_at timestamp with time zone,
+  scope_revoked_by uuid,
   constraint tool_permissions_tool_call_id_key UNIQUE (tool_call_id),
   constraint tool_permissions_pkey PRIMARY KEY (id),
   constraint tool_permissions_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES users(id) ON DELETE RESTRICT,
   constraint tool_permissions_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interactions(id) ON DELETE RESTRICT,
+  constraint tool_permissions_scope_revoked_by_fkey FOREIGN KEY (scope_revoked_by) REFERENCES users(id) ON DELETE RESTRICT,
   constraint tool_permissions_tool_call_id_fkey FOREIGN KEY (tool_call_id) REFERENCES tool_calls(id) ON DELETE RESTRICT,
   constraint tool_permissions_check CHECK (((status = ANY (ARRAY['allowed'::text, 'denied'::text])) = (decided_by IS NOT NULL))),
   constraint tool_permissions_check1 CHECK (((status = 'pending'::text) = (responded_at IS NULL))),
@@ -771,6 +774,7 @@ END))),
   constraint tool_permissions_check4 CHECK (((edited_arguments IS NULL) OR (status = 'allowed'::text))),
   constraint tool_permissions_check5 CHECK (((scope IS NULL) OR ((jsonb_typeof(scope) = 'object'::text) AND (status = 'allowed'::text)))),
   constraint tool_permissions_note_check CHECK ((length(note) <= 2000)),
+  constraint tool_permissions_scope_revoked CHECK (((scope_revoked_at IS NULL) OR (scope IS NOT NULL))),
   constraint tool_permissions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'allowed'::text, 'denied'::text, 'timeout'::text, 'withdrawn'::text]))),
   constraint tool_permissions_supervisor_response_check CHECK ((supervisor_response = ANY (ARRAY['allowed'::text, 'denied'::text, 'timeout'::text])))
 );
@@ -2429,6 +2433,18 @@ AS $function$
       when p_grant.argument_range -> name ? 'at_most' then floorwalker.as_number(p_arguments -> name)
         between 0 and (p_grant.argument_range -> name ->> 'at_most')::numeric
       else coalesce(p_arguments -> name, 'null') = coalesce(p_grant.arguments -> name, 'null') end, false))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.grant_revoked(p_grant_id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select exists (
+    select from tool_grants g join tool_permissions p on p.id = g.permission_id
+    where g.id = p_grant_id and p.scope_revoked_at is not null)
 $function$
 ;
 
@@ -6096,7 +6112,7 @@ begin
   -- What a person allowed for this interaction needs no second question, unless a sum is what asks it.
   if gated and not coalesce((said ->> 'sums')::boolean, false) then
     select * into granted from tool_grants g
-    where g.interaction_id = mine.id and g.tool_name = p_call ->> 'tool_name'
+    where g.interaction_id = mine.id and g.tool_name = p_call ->> 'tool_name' and not floorwalker.grant_revoked(g.id)
       and floorwalker.grant_covers(g, p_call ->> 'definition_hash', wanted)
     order by g.created_at limit 1;
     gated := granted.id is null;
@@ -6207,6 +6223,43 @@ AS $function$
   select jsonb_build_object('interactions', coalesce(sum(interactions), 0), 'transcripts', coalesce(sum(transcripts), 0),
     'metrics', coalesce(sum(metrics), 0), 'customers', coalesce(sum(customers), 0))
   from floorwalker.retention_progress
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.revoke_grant(p_permission_id uuid)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  permission tool_permissions;
+  mine interactions;
+begin
+  select i.* into mine from tool_permissions p join interactions i on i.id = p.interaction_id where p.id = p_permission_id;
+  if not found or mine.business_id is distinct from (floorwalker.actor()).business_id then
+    perform floorwalker.fail('permission_not_found', 'There is no such permission request.');
+  end if;
+  if not floorwalker.reaches_agent(mine.agent_id) then
+    perform floorwalker.fail('not_allowed_to_decide',
+      'Only the agent''s supervisor, its cover or an admin of the business can decide this.');
+  end if;
+  -- Under the lock that requests and starts of calls take: whatever comes later finds it taken back.
+  perform 1 from interactions where id = mine.id for update;
+  select * into permission from tool_permissions where id = p_permission_id for update;
+  if permission.scope is null then
+    perform floorwalker.fail('grant_not_found', 'This decision allowed one call only.');
+  end if;
+  -- Taking back twice is one wish; the first who did it stands.
+  if permission.scope_revoked_at is null then
+    update tool_permissions set scope_revoked_at = clock_timestamp(), scope_revoked_by = auth.uid()
+    where id = permission.id returning * into permission;
+    perform floorwalker.audit(mine.business_id, 'permission.revoked', 'tool_permissions', permission.id::text,
+      jsonb_build_object('interaction_id', mine.id, 'tool_name', permission.tool_name, 'scope', permission.scope));
+  end if;
+  return jsonb_build_object('permission', to_jsonb(permission)
+    || jsonb_build_object('decided_by_name', (select name from users where id = permission.decided_by)));
+end
 $function$
 ;
 
@@ -6473,6 +6526,12 @@ begin
       call.call_id, coalesce(permission.edited_arguments, call.arguments));
     if said ->> 'effect' = 'forbid' then
       update tool_calls set policy = said - 'sums' where id = call.id returning * into call;
+      reason := 'policy';
+    elsif not call.requires_permission and floorwalker.grant_revoked(call.grant_id) then
+      -- It was let through on the strength of an allowance that has been taken back since, and has not begun.
+      update tool_calls set policy = jsonb_build_object('effect', 'forbid', 'rule', null,
+        'because', 'A supervisor took back that this may be done without asking; request it again.')
+      where id = call.id returning * into call;
       reason := 'policy';
     end if;
   end if;
@@ -7532,6 +7591,8 @@ grant execute on function resolve_tool_call(uuid,text,text) to authenticated;
 grant execute on function resume_interaction(uuid,text) to service_role;
 
 grant execute on function retention_progress() to service_role;
+
+grant execute on function revoke_grant(uuid) to authenticated;
 
 grant execute on function roll_back_agent(uuid,integer,integer) to authenticated;
 

@@ -390,6 +390,11 @@ export const ERROR_CATALOGUE = {
     title: 'No phone number is known',
     remedy: 'Ask the customer for a number in international form.',
   },
+  grant_not_found: {
+    status: 404,
+    title: 'Nothing was allowed beyond this one call',
+    remedy: 'Only a decision with a `scope` can be taken back.',
+  },
   permission_already_decided: {
     status: 409,
     title: 'This permission request is already settled',

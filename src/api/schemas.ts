@@ -151,6 +151,10 @@ export const permissionSchema = z
     edited_arguments: json.openapi({ description: 'What runs instead, where the approver changed it.' }),
     escalated_at: timestamp.nullable(),
     scope: scopeSchema.nullable().optional(),
+    scope_revoked_at: timestamp.nullable().optional().openapi({
+      description: 'Since then later calls are asked for again.',
+    }),
+    scope_revoked_by: idSchema.nullable().optional(),
   })
   .openapi('Permission');
 

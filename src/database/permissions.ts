@@ -43,6 +43,16 @@ export async function decidePermission(
 }
 
 /**
+ * Takes back that a call may be made again without asking ("allow for this interaction"). Taking back twice is no error.
+ *
+ * @throws FloorwalkerError `permission_not_found`, `not_allowed_to_decide`, `grant_not_found`
+ */
+export async function revokeGrant(db: Database, permissionId: string): Promise<DecidedPermission> {
+  const args = { p_permission_id: permissionId };
+  return (await callFunction(db, 'revoke_grant', args, decidedSchema)).permission;
+}
+
+/**
  * Withdraws the pending permissions of an interaction, or of one call. Returns how many.
  *
  * @throws FloorwalkerError `stale_generation`, `interaction_not_found`

@@ -35,6 +35,7 @@ export class OAuthProvider implements OAuthClientProvider {
   #loaded: Promise<void> | undefined;
   #verifier = '';
   #server: AuthorizationServer | undefined;
+  #registered: OAuthClientInformationMixed | undefined;
   #code: string | undefined;
 
   constructor(deps: ProviderDeps) {
@@ -80,9 +81,15 @@ export class OAuthProvider implements OAuthClientProvider {
 
   async clientInformation(): Promise<OAuthClientInformationMixed | undefined> {
     const { oauth } = this.#deps;
+    // Somebody may have consented since this process looked: it need not be started anew for that.
+    if (this.#known.tokens === undefined) this.#loaded = undefined;
+    await this.#load();
     if (oauth.client_id === undefined) {
-      await this.#load();
-      return this.#known.client;
+      const client = this.#registered ?? this.#known.client;
+      // A conversation must not register a client that no person could ever consent to.
+      if (client === undefined && this.redirectUrl === undefined)
+        throw notAuthorised('it was not authorised yet');
+      return client === undefined || this.#isFor(client) ? client : undefined;
     }
     const secret =
       oauth.client_secret === undefined ? {} : { client_secret: this.#secret(oauth.client_secret) };
@@ -95,7 +102,14 @@ export class OAuthProvider implements OAuthClientProvider {
 
   async saveClientInformation(client: OAuthClientInformationMixed): Promise<void> {
     if (this.#deps.oauth.client_id !== undefined) return;
-    await this.#save({ ...this.#known, client });
+    // Kept with the tokens that it gets: until a person has consented, those that are stored belong to another client.
+    this.#registered = client;
+  }
+
+  /** Whether the person's browser may come back to us: the port is another each time. */
+  #isFor(client: OAuthClientInformationMixed): boolean {
+    if (this.redirectUrl === undefined || !('redirect_uris' in client)) return true;
+    return client.redirect_uris.includes(this.redirectUrl);
   }
 
   async tokens(): Promise<OAuthTokens | undefined> {
@@ -111,6 +125,7 @@ export class OAuthProvider implements OAuthClientProvider {
     const refresh = tokens.refresh_token ?? this.#refreshToken();
     await this.#save({
       ...this.#known,
+      ...(this.#registered === undefined ? {} : { client: this.#registered }),
       tokens: { ...tokens, ...(refresh === undefined ? {} : { refresh_token: refresh }) },
     });
   }

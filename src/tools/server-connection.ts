@@ -53,6 +53,8 @@ export interface ConnectionDeps {
   readonly http: GuardedFetch;
   readonly oauth?: OAuthFetch | undefined;
   readonly concurrency: number;
+  /** Longer where a person has to consent first. */
+  readonly connectLimitMs?: number | undefined;
 }
 
 export interface ServerCall {
@@ -69,6 +71,7 @@ export class ServerConnection {
   readonly label: string;
   readonly #address: ServerAddress;
   readonly #deps: ConnectionDeps;
+  readonly #connectLimitMs: number;
   readonly #peers: CallPeers;
   readonly #lines: ServerLines;
   /** How many calls wait on a client. */
@@ -93,6 +96,7 @@ export class ServerConnection {
     this.label = address.label;
     this.#address = address;
     this.#deps = deps;
+    this.#connectLimitMs = deps.connectLimitMs ?? CONNECT_LIMIT_MS;
     this.#lines = new ServerLines(address.label, deps);
     this.#peers = new CallPeers(IDEMPOTENCY_META_KEY, (text) => deps.secrets.scrub(text));
     this.#calls = bulkhead(deps.concurrency, deps.concurrency * QUEUE_FACTOR);
@@ -118,7 +122,7 @@ export class ServerConnection {
     const announces = client.getServerCapabilities()?.tools?.listChanged === true;
     const isFresh = known?.client === client && (announces || performance.now() - known.atMs < LIST_FRESH_MS);
     if (isFresh) return untilAborted(known.tools, signal);
-    const tools = listServerTools(client, AbortSignal.timeout(CONNECT_LIMIT_MS), {
+    const tools = listServerTools(client, AbortSignal.timeout(this.#connectLimitMs), {
       clean: (text) => this.#deps.secrets.scrub(text),
       onUnusable: () =>
         this.#lines.write(
@@ -246,7 +250,7 @@ export class ServerConnection {
   async #connect(): Promise<Client> {
     const { log, secrets, http, oauth } = this.#deps;
     const address = this.#address;
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(CONNECT_LIMIT_MS)]);
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(this.#connectLimitMs)]);
     return connectClient(
       {
         address,
@@ -326,7 +330,7 @@ export class ServerConnection {
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       if (this.#listeners.size === 0 || (this.#client !== undefined && !this.#isDown)) return;
-      this.listTools(AbortSignal.timeout(CONNECT_LIMIT_MS)).catch(() => this.#scheduleRetry());
+      this.listTools(AbortSignal.timeout(this.#connectLimitMs)).catch(() => this.#scheduleRetry());
     }, waitMs).unref();
   }
 

@@ -12,6 +12,8 @@ import type { ToolsConfig } from './types.ts';
 
 const CONCURRENCY = 16;
 const IDLE_MS = 300_000;
+/** A person who is asked to authorise has to find their password first. */
+export const CONSENT_LIMIT_MS = 600_000;
 
 export interface ServerPoolDeps {
   readonly config: ToolsConfig;
@@ -125,6 +127,7 @@ export class ServerPool {
       secrets: this.secrets,
       http: this.http,
       oauth,
+      connectLimitMs: authorize === undefined ? undefined : CONSENT_LIMIT_MS,
       concurrency: config.serverConcurrency ?? CONCURRENCY,
     });
     const shared = { connection, users: 0, idle: undefined };

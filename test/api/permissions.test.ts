@@ -96,6 +96,29 @@ describe('calls that wait for a decision', () => {
   });
 });
 
+describe('what was allowed for the rest of an interaction', () => {
+  const revoke = (id: string, person: Person) =>
+    floor.api.call(`/v1/permissions/${id}/revocation`, { method: 'POST', token: person.accessToken });
+
+  it('is taken back by who may decide, and told to those who watch', async () => {
+    const { permissionId } = await ask();
+    expect((await revoke(permissionId, supervisor)).body.code).toBe('grant_not_found');
+    await decide(permissionId, { decision: 'allowed', scope: { kind: 'interaction', arguments: {} } });
+    expect((await revoke(permissionId, colleague)).body.code).toBe('not_allowed_to_decide');
+    expect((await revoke(permissionId, stranger)).body.code).toBe('permission_not_found');
+    const told = () => floor.database.sql`select from floorwalker.changes where subject = ${permissionId}`;
+    const before = (await told()).length;
+    const { status, body } = await revoke(permissionId, cover);
+    expect([status, body.scope_revoked_by]).toEqual([200, cover.id]);
+    expect(await told()).toHaveLength(before + 1);
+    const { body: page } = await floor.api.call(
+      `/v1/permissions?status=allowed&interaction_id=${interaction.id}`,
+      { token: supervisor.accessToken },
+    );
+    expect(page.data.find(({ id }) => id === permissionId)?.scope_revoked_at).toBe(body.scope_revoked_at);
+  });
+});
+
 describe('a decision', () => {
   it('allows the call as it was asked for', async () => {
     const call = await ask();

@@ -98,6 +98,7 @@ const REFUSED = '42501';
 describe('every function', () => {
   const signedInFunctions = [
     'decide_permission',
+    'revoke_grant',
     'resolve_tool_call',
     'delete_customer',
     'request_end',
@@ -197,6 +198,16 @@ describe('functions of people', () => {
       .sql`select status, decided_by from tool_permissions where id = ${permissionId}`;
     const decidedBy = REACHING.includes(role) ? floor[role as 'admin' | 'supervisor' | 'cover'].id : null;
     expect(row).toEqual({ status: decidedBy ? 'allowed' : 'pending', decided_by: decidedBy });
+  });
+
+  it.each(ROLES)('revoke_grant as %s', async (role) => {
+    const interaction = await startInteraction(floor.db.service, floor.agent);
+    const { permissionId } = await gatedCall(floor.db.service, interaction);
+    const { error } = await clients[role].rpc('revoke_grant', { p_permission_id: permissionId });
+    if (REACHING.includes(role)) expect(error?.message).toBe('grant_not_found');
+    else if (role === 'colleague') expect(error?.message).toBe('not_allowed_to_decide');
+    else if (PEOPLE.includes(role)) expect(error?.message).toBe('permission_not_found');
+    else expect(error?.code).toBe(REFUSED);
   });
 
   it.each(ROLES)('request_end and set_disposition as %s', async (role) => {

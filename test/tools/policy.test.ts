@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { setPhoneNumber } from '../../src/database/interactions.ts';
-import { decidePermission } from '../../src/database/permissions.ts';
+import { decidePermission, revokeGrant } from '../../src/database/permissions.ts';
 import { hashToolCall } from '../../src/tools/canonical-hash.ts';
 import { readToolConfig } from '../../src/tools/tool-config.ts';
 import { type Floor, setupFloor } from '../database/floor.ts';
@@ -209,6 +209,72 @@ describe('allowed for this interaction', () => {
     while (setup.catalogue.definition('refund')?.definitionHash === before && performance.now() < endMs)
       await new Promise((resolve) => setTimeout(resolve, 20));
     expect((await ask(setup, 31)).effect).toBe('asked');
+  });
+
+  test('can be taken back by who may decide, and the next call asks again', async () => {
+    const { setup, permissionId } = await allowed({
+      kind: 'interaction',
+      arguments: { order: { at_most: 50 } },
+    });
+    expect((await ask(setup, 40)).effect).toBe('succeeded');
+    await expect(revokeGrant(floor.colleague.client, permissionId)).rejects.toMatchObject({
+      code: 'not_allowed_to_decide',
+    });
+    expect((await ask(setup, 41)).effect).toBe('succeeded');
+    const revoked = await revokeGrant(floor.supervisor.client, permissionId);
+    expect(revoked).toMatchObject({ id: permissionId, scope_revoked_by: floor.supervisor.id });
+    expect((await ask(setup, 42)).effect).toBe('asked');
+    const { sql } = floor.db;
+    const audited = await sql`
+      select actor_id, details from audit_events where subject_id = ${permissionId} and action = 'permission.revoked'`;
+    expect(audited).toHaveLength(1);
+    expect(audited[0]?.details).toMatchObject({ tool_name: 'refund', interaction_id: setup.interaction.id });
+    // Once more changes nothing: not the moment, not who it was, not the log.
+    expect(await revokeGrant(floor.admin.client, permissionId)).toMatchObject({
+      scope_revoked_by: floor.supervisor.id,
+      scope_revoked_at: revoked.scope_revoked_at,
+    });
+    expect(
+      await sql`select from audit_events where subject_id = ${permissionId} and action = 'permission.revoked'`,
+    ).toHaveLength(1);
+  });
+
+  test('and taken back does not let a call start that it had let through', async () => {
+    const { setup, permissionId } = await allowed({
+      kind: 'interaction',
+      arguments: { order: { at_most: 50 } },
+    });
+    const { interactionId: interaction_id, generation } = setup.interaction.key;
+    const call = { interaction_id, generation, call_id: 'late', tool_name: 'refund' };
+    const [first] = await floor.db
+      .sql`select definition_hash from tool_calls where interaction_id = ${interaction_id} limit 1`;
+    const requested = await floor.db.service.rpc('request_tool_call', {
+      p_call: {
+        ...call,
+        arguments: { order: 45, phone: '+4912345678' },
+        arguments_hash: 'h',
+        definition_hash: first?.definition_hash,
+        requires_permission: true,
+        permission_timeout_seconds: 60,
+        idempotency_key: 'late',
+      },
+    });
+    expect(requested.data).toMatchObject({ permission: null, call: { state: 'requested' } });
+    await revokeGrant(floor.supervisor.client, permissionId);
+    const started = await floor.db.service.rpc('start_tool_call', {
+      p_interaction_id: interaction_id,
+      p_generation: generation,
+      p_call_id: 'late',
+      p_arguments_hash: 'h',
+    });
+    expect(started.data).toMatchObject({ started: false, reason: 'policy' });
+  });
+
+  test('is what can be taken back, and nothing else is', async () => {
+    const { permissionId } = await allowed(null);
+    await expect(revokeGrant(floor.supervisor.client, permissionId)).rejects.toMatchObject({
+      code: 'grant_not_found',
+    });
   });
 
   test('can not be had with a denial, for less than what is approved, or in words nobody defined', async () => {

@@ -5,7 +5,7 @@ import { permissionSchema } from '../schemas.ts';
 import { readRows, sameText } from './query.ts';
 
 const COLUMNS =
-  'id,interaction_id,call_id,tool_name,tool_description,arguments,status,requested_at,expires_at,responded_at,decided_by,note,edited_arguments,escalated_at,scope';
+  'id,interaction_id,call_id,tool_name,tool_description,arguments,status,requested_at,expires_at,responded_at,decided_by,note,edited_arguments,escalated_at,scope,scope_revoked_at,scope_revoked_by';
 
 /** Those that wait: the nearest deadline first. */
 export async function listPermissions(

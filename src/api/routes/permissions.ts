@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { decidePermission } from '../../database/permissions.ts';
+import { decidePermission, revokeGrant } from '../../database/permissions.ts';
 import { storable } from '../../database/storable.ts';
 import { FloorwalkerError } from '../../errors.ts';
 import { hashToolCall } from '../../tools/canonical-hash.ts';
@@ -79,6 +79,21 @@ const decide = createRoute({
   },
 });
 
+const revoke = createRoute({
+  method: 'post',
+  path: '/v1/permissions/{id}/revocation',
+  tags,
+  summary: 'Take back that a call was allowed for the rest of its interaction',
+  description:
+    'Counts at once: the next such call is asked for. What ran before, or runs now, is not undone.',
+  security,
+  request: { params: z.object({ id: idSchema }) },
+  responses: {
+    200: { description: 'Taken back, now or before', content: json(permissionSchema) },
+    ...problems(400, 401, 403, 404, 503),
+  },
+});
+
 interface EditedCall {
   readonly arguments: Record<string, unknown>;
   readonly argumentsHash: string;
@@ -111,7 +126,7 @@ async function bindEdited(
 
 export function addPermissionRoutes(api: Api, parts: ApiParts, person: MiddlewareHandler<ApiEnv>): void {
   const checks = new EditedArguments();
-  for (const route of [list, decide]) guard(api, route, person);
+  for (const route of [list, decide, revoke]) guard(api, route, person);
 
   api.openapi(list, async (context) => {
     const { status, interaction_id, limit, cursor } = context.req.valid('query');
@@ -141,5 +156,13 @@ export function addPermissionRoutes(api: Api, parts: ApiParts, person: Middlewar
     parts.metrics.decisions.inc({ decision });
     log.info({ decision, edited: bound !== undefined, scope: scope?.kind ?? 'call' }, 'permission decided');
     return context.json(permissionSchema.parse(decided), 200);
+  });
+
+  api.openapi(revoke, async (context) => {
+    const { id } = context.req.valid('param');
+    const revoked = await revokeGrant(context.get('person').db, id);
+    const log = context.get('log').child({ interactionId: revoked.interaction_id, permissionId: id });
+    log.info({}, 'standing permission taken back');
+    return context.json(permissionSchema.parse(revoked), 200);
   });
 }

@@ -6,7 +6,7 @@ import { databaseError } from '../../database/rpc.ts';
 import { FloorwalkerError } from '../../errors.ts';
 import { createLog } from '../../log.ts';
 import { openCatalogue } from '../../tools/catalogue.ts';
-import { ServerPool } from '../../tools/server-pool.ts';
+import { CONSENT_LIMIT_MS, ServerPool } from '../../tools/server-pool.ts';
 import { createToolTokens } from '../../tools/token-rows.ts';
 import type { BoundIdentity, ToolCatalogue } from '../../tools/types.ts';
 import { findBusiness } from '../agent-store.ts';
@@ -84,7 +84,7 @@ export async function withTools<T>(
       log,
       pool,
       onStep: () => undefined,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      connectTimeoutMs: options.authorisation === undefined ? CONNECT_TIMEOUT_MS : CONSENT_LIMIT_MS,
     };
     const catalogue = await openCatalogue(agent.rows, deps);
     return await use(catalogue).finally(() => catalogue.close());

@@ -1,9 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { FloorwalkerError } from '../../errors.ts';
+import { CONSENT_LIMIT_MS } from '../../tools/server-pool.ts';
 import type { Authorisation } from './agent.ts';
-
-const CONSENT_LIMIT_MS = 600_000;
 
 /** Waits on the loopback for the browser that comes back from the authorization server with its code. */
 export async function listenForConsent(

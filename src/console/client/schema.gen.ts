@@ -4904,6 +4904,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/permissions/{id}/revocation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back that a call was allowed for the rest of its interaction
+         * @description Counts at once: the next such call is asked for. What ran before, or runs now, is not undone.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Taken back, now or before */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Permission"];
+                    };
+                };
+                /** @description The request does not have the form that is described here */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The key or token is missing, not valid or has expired */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Known, and not allowed */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not there, or not visible to this person */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Something failed on our side; the log has the details under the request id */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The database or the media server can not be reached */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/public/agents": {
         parameters: {
             query?: never;
@@ -6175,6 +6270,17 @@ export interface components {
              */
             responded_at: string | null;
             scope?: components["schemas"]["DecisionScope"];
+            /**
+             * Format: date-time
+             * @description Since then later calls are asked for again.
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            scope_revoked_at?: string | null;
+            /**
+             * Format: uuid
+             * @example 6f2d0f0e-5a3e-4c07-9d53-1f6f2b0a4c11
+             */
+            scope_revoked_by?: string | null;
             /** @enum {string} */
             status: "pending" | "allowed" | "denied" | "timeout" | "withdrawn";
             /** @description In the words of the tool’s server. */

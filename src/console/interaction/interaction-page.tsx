@@ -20,6 +20,7 @@ import { ControlPanel } from './control-panel.tsx';
 import { Conversation, type ConversationState } from './conversation.ts';
 import { DecisionPanel } from './decision-panel.tsx';
 import { MoodPanel } from './mood-panel.tsx';
+import { StandingPermissions } from './standing-permissions.tsx';
 import { SummaryPanel } from './summary-panel.tsx';
 import { Transcript } from './transcript.tsx';
 import { UnknownCalls } from './unknown-calls.tsx';
@@ -92,6 +93,7 @@ function Workplace({ id, state }: { readonly id: string; readonly state: Convers
         {state.calls.some((call) => call.state === 'unknown') && (
           <UnknownCalls id={id} happened={state.happened} />
         )}
+        {open && <StandingPermissions id={id} happened={state.happened} />}
         {interaction.archive && <SummaryPanel archive={interaction.archive} />}
         {open && <ControlPanel interaction={interaction} userId={userId} />}
         {open && interaction.control === 'agent' && <WhisperBox id={id} />}

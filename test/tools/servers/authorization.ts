@@ -24,6 +24,8 @@ export interface AuthorizationFixture {
   readonly grants: string[];
   /** What the person says, and what the answer says of who asked them. */
   answer: { error?: string; iss?: string | undefined };
+  /** Takes every grant back. */
+  withdraw(): void;
   close(): Promise<void>;
 }
 
@@ -47,6 +49,10 @@ export async function startAuthorizationServer(): Promise<AuthorizationFixture> 
     given: [],
     grants: [],
     answer: { iss: issuerUrl.href },
+    withdraw: () => {
+      refresh = randomUUID();
+      fixture.good.clear();
+    },
     close: async () => {
       server.closeAllConnections();
       await Promise.all([new Promise((resolve) => server.close(resolve)), resource.close()]);
