@@ -97,6 +97,7 @@ const FIGURES = {
   pollMs: 500,
   eventsPollMs: 100,
   fillerMs: 1_500,
+  progressMs: 10_000,
   toolTimeoutMs: 30_000,
   drainMs: 600_000,
   modelTimeoutMs: 10_000,

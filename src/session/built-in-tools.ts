@@ -87,7 +87,7 @@ const BUILT_INS: readonly BuiltIn[] = [
   {
     name: WITHDRAW_REQUEST,
     description:
-      'Takes back the request that waits for a supervisor, because the customer has changed their mind.',
+      'Takes back the request that waits for a supervisor, or stops the tool that is running, because the customer has changed their mind.',
     schema: reasonArguments,
     run: (args, actions) => actions.withdrawRequest(reasonArguments.parse(args).reason),
   },

@@ -7,12 +7,11 @@ export interface FillerDeps {
   readonly prompts: PromptBook;
   readonly channel: PromptChannel;
   readonly afterMs: number;
+  /** A tool's progress is told not more often than this. */
+  readonly progressMs: number;
   isQuiet(): boolean;
   readonly clock: Clock;
 }
-
-/** A tool's progress is told not more often than this. */
-const PROGRESS_EVERY_MS = 10_000;
 
 /** A few words when a tool takes longer than people wait in silence: once for each stretch of running tools. */
 export class Filler {
@@ -42,7 +41,7 @@ export class Filler {
   progressed(percent: number): void {
     const { clock, isQuiet, prompts, replies, channel } = this.#deps;
     if (this.#running.size === 0 || this.#said === 0 || percent >= 100 || !isQuiet()) return;
-    if (clock.now() - this.#toldAtMs < PROGRESS_EVERY_MS) return;
+    if (clock.now() - this.#toldAtMs < this.#deps.progressMs) return;
     this.#toldAtMs = clock.now();
     void replies.say(prompts.render('progress', { percent: String(percent) }, { channel, turn: this.#said }));
     this.#said += 1;

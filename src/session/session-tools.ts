@@ -3,8 +3,8 @@ import type { PromptBook } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
 import { openCatalogue } from '../tools/catalogue.ts';
 import { ToolLedger } from '../tools/ledger.ts';
-import type { PendingCall, PolledPermission } from '../tools/ledger-types.ts';
-import { type BuiltInActions, END_INTERACTION, withBuiltIns } from './built-in-tools.ts';
+import type { PendingCall, PolledPermission, ToolOutcome } from '../tools/ledger-types.ts';
+import { BUILT_IN_NAMES, type BuiltInActions, END_INTERACTION, withBuiltIns } from './built-in-tools.ts';
 import type { Claim } from './claim.ts';
 import type { CallItem, Conversation } from './conversation.ts';
 import type { CustomerProfile } from './customer-profile.ts';
@@ -109,6 +109,7 @@ export class SessionTools {
       conversation,
       prompts,
       questions: this.#host.questions,
+      canBeStopped: () => [...this.#running.values()].some((name) => !BUILT_IN_NAMES.includes(name)),
       // After its goodbye the model has nothing to add.
       onStepSettled: (outcome) => {
         if (outcome?.toolName !== END_INTERACTION || outcome.isError) replies.request();
@@ -132,6 +133,7 @@ export class SessionTools {
       prompts,
       channel,
       afterMs: config.figures.fillerMs,
+      progressMs: config.figures.progressMs,
       isQuiet,
       clock,
     });
@@ -270,6 +272,12 @@ export class SessionTools {
     this.#ledger.on('fenced', () => this.#deps.onFenced());
   }
 
+  /** Has what runs for the customer stop, and its servers told. @returns what becomes of each */
+  #stopRunning(reason: string): Promise<ToolOutcome>[] {
+    const ids = [...this.#running].filter(([, name]) => !BUILT_IN_NAMES.includes(name)).map(([id]) => id);
+    return ids.flatMap((id) => this.#ledger.cancel(id, reason) ?? []);
+  }
+
   #actions(): BuiltInActions {
     const { claim, services, profile, recorder, replies, conversation, prompts, onEndRequested } = this.#deps;
     return {
@@ -320,12 +328,16 @@ export class SessionTools {
       declineQuestion: () => this.#host.questions.decline(),
       withdrawRequest: async (reason) => {
         const waiting = this.#ledger.pending();
+        // A request that waits is what they mean; what runs beside it goes on.
+        const stopped = waiting.length > 0 ? [] : this.#stopRunning(reason);
         const count = await this.#ledger.withdraw(null, reason);
         // The model goes on when it can see that they are withdrawn; before, it would withdraw them once more.
         const calls = waiting.map((call) => this.#ledger.request({ ...call, rawArguments: '' }).outcome);
         if (count > 0) await Promise.all(calls);
-        return count > 0
-          ? 'The request was withdrawn. Nothing was done.'
+        const outcomes = await Promise.all(stopped);
+        if (count > 0) return 'The request was withdrawn. Nothing was done.';
+        return outcomes.length > 0
+          ? 'What was running has been told to stop. What became of it is in its own result: say no more than that.'
           : 'It was too late: the request had been decided.';
       },
     };

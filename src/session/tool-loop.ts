@@ -17,6 +17,8 @@ export interface ToolLoopDeps {
   readonly prompts: PromptBook;
   /** What a running tool wants to know from the customer. */
   readonly questions: Pick<Questions, 'open'>;
+  /** A tool runs that the customer may have stopped. */
+  canBeStopped(): boolean;
   /** All calls of a step have their output: the model may go on. */
   onStepSettled(outcome?: ToolOutcome): void;
   readonly clock: Clock;
@@ -93,7 +95,7 @@ export class ToolLoop {
       inputSchema,
     }));
     const asked = this.#deps.questions.open !== undefined;
-    const waits = ledger.pending().length > 0;
+    const waits = ledger.pending().length > 0 || this.#deps.canBeStopped();
     if (asked || waits) {
       const offered = new Set<string>([
         ...(asked ? [ANSWER_QUESTION, DECLINE_QUESTION] : []),

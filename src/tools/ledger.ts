@@ -96,6 +96,14 @@ export class ToolLedger {
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
+  /** Stops a call that runs; its server is told. @returns what becomes of it, which may be that it was done */
+  cancel(callId: string, reason: string): Promise<ToolOutcome> | undefined {
+    const run = this.#runs.get(callId);
+    if (run?.state !== 'running') return undefined;
+    run.running.abort(new Error(reason));
+    return run.outcome;
+  }
+
   /**
    * Another worker goes on with the interaction: nothing starts here any more, and what waits is left as it is.
    * Resolves when what runs has its outcome in the table.

@@ -34,7 +34,7 @@ function setup() {
       },
     }),
     pause: new Pause({ ...shared, channel: 'chat', reassuranceMs: 25_000, explained: false }),
-    filler: new Filler({ ...shared, channel: 'chat', afterMs: 1_500 }),
+    filler: new Filler({ ...shared, channel: 'chat', afterMs: 1_500, progressMs: 10_000 }),
   };
 }
 
@@ -183,4 +183,32 @@ it('filler: silent while somebody speaks', async () => {
   filler.started('slow');
   await clock.advance(5_000);
   expect(said).toEqual([]);
+});
+
+it('progress: told after the filler and not more often than every 10 s, in words for the ear on a call', async () => {
+  const { clock, said, room, filler } = setup();
+  filler.started('slow');
+  filler.progressed(5);
+  expect(said).toEqual([]);
+  await clock.advance(1_500);
+  filler.progressed(10);
+  expect(said).toHaveLength(1);
+  await clock.advance(10_000);
+  room.quiet = false;
+  filler.progressed(40);
+  expect(said).toHaveLength(1);
+  room.quiet = true;
+  filler.progressed(42);
+  filler.progressed(43);
+  expect(said).toHaveLength(2);
+  expect(said[1]).toContain('42 %');
+  await clock.advance(10_000);
+  // Its end is told by its result.
+  filler.progressed(100);
+  filler.finished('slow');
+  filler.progressed(60);
+  expect(said).toHaveLength(2);
+  expect(prompts.render('progress', { percent: '42' }, { channel: 'voice', turn: 1 })).toContain(
+    '42 percent',
+  );
 });
