@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { EXAMPLE_PHONE, seedShopOrders } from '../../tools/orders/seed.ts';
 import { makeAccessToken } from '../../tools/serving/token.ts';
 import { setupDatabase, type TestDatabase } from '../support/database.ts';
+import { pdf } from './knowledge-fixtures.ts';
 
 // Each server as others get it: a package with one file, in a folder where nothing else is installed, asked by the
 // command line of the MCP inspector.
@@ -104,11 +105,12 @@ describe.each(CASES)('the package floorwalker-$server', ({ server, tools, call, 
         join(folder, 'returns.md'),
         '# Returns\n\n## Damaged goods\n\nWe take back damaged parcels.\n',
       );
-      const { stdout } = await run(process.execPath, [main(server), 'ingest', 'returns.md'], {
+      await writeFile(join(folder, 'manual.pdf'), pdf(['Batteries last two years.'], 'Manual'));
+      const { stdout } = await run(process.execPath, [main(server), 'ingest', 'returns.md', 'manual.pdf'], {
         cwd: folder,
         env: { ...process.env, ...environment(server, 'knowledge_writer') },
       });
-      expect(stdout).toBe('1 read, 0 unchanged, 0 failed\n');
+      expect(stdout).toBe('2 read, 0 unchanged, 0 failed\n');
     }
     const listed = z
       .object({
