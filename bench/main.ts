@@ -10,6 +10,7 @@ import { measureEvents } from './parts/events.ts';
 import { measureMcp } from './parts/mcp.ts';
 import { measureMemory } from './parts/memory.ts';
 import { measurePermission } from './parts/permission.ts';
+import { measureRecovery } from './parts/recovery.ts';
 import { measureStart } from './parts/start.ts';
 import { measureTakeover } from './parts/takeover.ts';
 import { measureVoice } from './parts/voice.ts';
@@ -27,6 +28,7 @@ const MEASURES: Record<Exclude<PartName, 'mcp'>, Measure> = {
   events: measureEvents,
   console: measureConsole,
   takeover: measureTakeover,
+  recovery: measureRecovery,
   density: measureDensity,
 };
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));

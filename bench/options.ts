@@ -8,6 +8,7 @@ export const PARTS = [
   'permission',
   'voice',
   'takeover',
+  'recovery',
   'console',
   'events',
   'mcp',
@@ -26,6 +27,10 @@ export interface BenchOptions {
   readonly samples: number;
   readonly changes: number;
   readonly takeovers: number;
+  /** Conversations whose process is killed. */
+  readonly kills: number;
+  /** Chats with and without guarantees. */
+  readonly comparisons: number;
   /** Chats that begin at once, and how often. */
   readonly burst: number;
   readonly bursts: number;
@@ -45,6 +50,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   events       from a commit to 1, 100 and 1,000 listeners of the event stream, and what they cost the API
   console      the supervisor's page: weight, start, from a click to the tool, 100 conversations at once
   takeover     from a takeover's commit to the agent's last word, in chats and calls, and back
+  recovery     from a SIGKILL to the next answer; a turn beside the same build with a store that forgets
   mcp          tool servers: a call beside the bare SDK's, 50 servers for 100 conversations, 10 of them down
   density      many chats that begin at once, beside the bare framework: first replies, memory per idle chat
 
@@ -55,6 +61,8 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --samples N    chats and calls whose memory is read (3)
   --watch N      seconds with 100 conversations on the console (30)
   --takeovers N  takeovers of each channel (100)
+  --kills N      conversations that lose what carries them; one process holds several (10)
+  --comparisons N  chats with the guarantees and without (3)
   --changes N    changes told to each crowd of listeners (50)
   --burst N      chats that begin at once (30)        --bursts N     how often (3)
   --json FILE    where the JSON goes (bench/results/<time>.json)
@@ -78,6 +86,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       samples: number(3),
       changes: number(50),
       takeovers: number(100),
+      kills: number(10),
+      comparisons: number(3),
       burst: number(30),
       bursts: number(3),
       watch: number(30),
@@ -106,6 +116,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     samples: count('samples', values.samples),
     changes: count('changes', values.changes),
     takeovers: count('takeovers', values.takeovers),
+    kills: count('kills', values.kills),
+    comparisons: count('comparisons', values.comparisons),
     burst: count('burst', values.burst),
     bursts: count('bursts', values.bursts),
     watch: count('watch', values.watch),

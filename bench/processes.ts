@@ -49,6 +49,14 @@ async function childrenOf(parent: number): Promise<number[]> {
   return [...(await parents())].flatMap(([pid, its]) => (its === parent ? [pid] : []));
 }
 
+/** Everything that a process has started, and what that has started. */
+export async function descendantsOf(root: number): Promise<number[]> {
+  const all = [...(await parents())];
+  const below = (parent: number): number[] =>
+    all.flatMap(([pid, its]) => (its === parent ? [pid, ...below(pid)] : []));
+  return below(root);
+}
+
 /** The processes of a worker that run calls or wait for one, those that hold its chats, and the one in which it runs shared models. */
 export async function processesOf(worker: number): Promise<{
   jobs: number[];

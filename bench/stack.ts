@@ -134,7 +134,7 @@ export class Stack {
       name: 'worker',
       script: MAIN,
       args: ['worker'],
-      env: { ...this.#settings(), WORKER_HOST: '127.0.0.1', WORKER_PORT: String(port) },
+      env: { ...this.settings, WORKER_HOST: '127.0.0.1', WORKER_PORT: String(port) },
       logFile: this.#logFile('worker'),
       killAfterMs: 15_000,
       ready: async (lines) => {
@@ -143,6 +143,20 @@ export class Stack {
       },
     });
     return registered - began;
+  }
+
+  /** One beside the worker that is measured; who starts it stops it. */
+  async startFurtherWorker(name: string): Promise<NodeChild> {
+    const port = await freeTcpPort();
+    return startNodeChild({
+      name,
+      script: MAIN,
+      args: ['worker'],
+      env: { ...this.settings, WORKER_HOST: '127.0.0.1', WORKER_PORT: String(port) },
+      logFile: this.#logFile(name),
+      killAfterMs: 15_000,
+      ready: (lines) => lines.line(/worker is registered with LiveKit/),
+    });
   }
 
   async stopWorker(): Promise<void> {
@@ -210,6 +224,12 @@ export class Stack {
     await this.rest();
   }
 
+  /** Ends every conversation in the database, whether or not anybody carries it; who does notices and leaves. */
+  async giveUpAll(): Promise<void> {
+    await this.sql`select complete_interaction(id, generation, 'completed', 'measured')
+      from interactions where status = 'active'`;
+  }
+
   /** Waits until the worker is at rest, so that a measurement begins where the one before it has ended. */
   async rest(): Promise<void> {
     if (!(await untilQuiet(this.workerPid))) this.#restless += 1;
@@ -253,7 +273,7 @@ export class Stack {
       script: MAIN,
       args: ['api'],
       env: {
-        ...this.#settings(),
+        ...this.settings,
         HOST: '127.0.0.1',
         PORT: String(port),
         METRICS_PORT: String(metricsPort),
@@ -275,7 +295,7 @@ export class Stack {
   }
 
   /** Production's defaults, but for addresses, the limits on one customer, and how long the end of a run waits. */
-  #settings(): Record<string, string | undefined> {
+  get settings(): Record<string, string | undefined> {
     const { livekit, supabaseUrl, keys, speech } = this.servers;
     return {
       ...plainEnvironment(),

@@ -75,6 +75,15 @@ create table floorwalker.search_configurations (
   constraint search_configurations_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE CASCADE
 );
 
+create unlogged table floorwalker.unfinished_answers (
+  interaction_id uuid not null,
+  item_id text not null,
+  content text not null,
+  began_at timestamp with time zone not null,
+  constraint unfinished_answers_pkey PRIMARY KEY (interaction_id),
+  constraint unfinished_answers_item_id_check CHECK (((length(item_id) >= 1) AND (length(item_id) <= 200)))
+);
+
 create table agent_tools (
   id uuid not null default gen_random_uuid(),
   agent_id uuid not null,
@@ -2396,6 +2405,19 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.forget_unfinished()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  delete from floorwalker.unfinished_answers where interaction_id = new.interaction_id and item_id = new.item_id;
+  return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.free_slots(p_calendar appointment_calendars, p_zone text, p_from date, p_days integer, p_minutes integer, p_except uuid)
  RETURNS TABLE(local_start timestamp without time zone)
  LANGUAGE sql
@@ -2666,6 +2688,28 @@ CREATE OR REPLACE FUNCTION floorwalker.keep_transcript_days(p_business businesse
 AS $function$
   select least(floorwalker.keep_days(p_business, p_row),
     floorwalker.retention_figure(p_business.retention, 'transcripts_days', floorwalker.keep_days(p_business, p_row)))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.keep_unfinished()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  with cut_off as (
+    delete from floorwalker.unfinished_answers where interaction_id = new.id returning *)
+  insert into interaction_messages (interaction_id, item_id, seq, role, content, interrupted, spoken_at, metadata)
+  select c.interaction_id, c.item_id,
+    1 + coalesce((select max(seq) from interaction_messages m where m.interaction_id = c.interaction_id), 0),
+    'agent', c.content, true, c.began_at, '{"cut_off": true}'
+  from cut_off c
+  -- One that came late, after its message or after the answer that followed it, says nothing new.
+  where not exists (select from interaction_messages m where m.interaction_id = c.interaction_id
+    and (m.item_id = c.item_id or (m.role = 'agent' and m.metadata ? 'mark' and m.spoken_at >= c.began_at)));
+  return null;
+end
 $function$
 ;
 
@@ -3918,15 +3962,25 @@ AS $function$
 declare
   told integer;
 begin
+  with accepted as materialized (
+    select i.id, r, place
+    from jsonb_array_elements(p_rows) with ordinality as list (r, place)
+    join interactions i on i.id = (r ->> 'interaction_id')::uuid and i.generation = (r ->> 'generation')::bigint
+      and i.status = 'active'
+    where length(r ->> 'item_id') between 1 and 200 and r ->> 'role' in ('customer', 'agent', 'supervisor')
+      and length(r ->> 'content') <= 10000
+      and not exists (select from interaction_messages m where m.interaction_id = i.id and m.item_id = r ->> 'item_id')),
+  kept as (
+    insert into floorwalker.unfinished_answers as known (interaction_id, item_id, content, began_at)
+    select distinct on (id) id, r ->> 'item_id', r ->> 'content', (r ->> 'began_at')::timestamptz
+    from accepted where r ->> 'role' = 'agent' and r ? 'began_at'
+    order by id, place desc
+    on conflict (interaction_id) do update
+      set item_id = excluded.item_id, content = excluded.content, began_at = excluded.began_at
+      where excluded.began_at >= known.began_at)
   insert into floorwalker.changes (kind, interaction_id, payload)
-  select 'message', i.id, jsonb_build_object('item_id', r ->> 'item_id', 'role', r ->> 'role', 'content', r ->> 'content')
-  from jsonb_array_elements(p_rows) with ordinality as list (r, place)
-  join interactions i on i.id = (r ->> 'interaction_id')::uuid and i.generation = (r ->> 'generation')::bigint
-    and i.status = 'active'
-  where length(r ->> 'item_id') between 1 and 200 and r ->> 'role' in ('customer', 'agent', 'supervisor')
-    and length(r ->> 'content') <= 10000
-    and not exists (select from interaction_messages m where m.interaction_id = i.id and m.item_id = r ->> 'item_id')
-  order by place;
+  select 'message', id, jsonb_build_object('item_id', r ->> 'item_id', 'role', r ->> 'role', 'content', r ->> 'content')
+  from accepted order by place;
   get diagnostics told = row_count;
   return jsonb_build_object('told', told, 'refused', jsonb_array_length(p_rows) - told);
 end
@@ -6650,6 +6704,8 @@ begin
   if not found then
     return 0;
   end if;
+  delete from floorwalker.unfinished_answers u
+  where not exists (select from interactions i where i.id = u.interaction_id and i.status = 'active');
   delete from floorwalker.changes where xid < pg_snapshot_xmax(gone) and pg_visible_in_snapshot(xid, gone);
   get diagnostics removed = row_count;
   return removed;
@@ -6822,6 +6878,8 @@ CREATE TRIGGER place_archive BEFORE INSERT ON public.interaction_archives FOR EA
 
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
+CREATE TRIGGER forget_unfinished AFTER INSERT ON public.interaction_messages FOR EACH ROW WHEN ((new.role = 'agent'::text)) EXECUTE FUNCTION floorwalker.forget_unfinished();
+
 CREATE TRIGGER index_late_insert AFTER INSERT ON public.interaction_messages REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.index_late_messages();
 
 CREATE TRIGGER index_late_update AFTER UPDATE ON public.interaction_messages REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.index_late_messages();
@@ -6829,6 +6887,8 @@ CREATE TRIGGER index_late_update AFTER UPDATE ON public.interaction_messages REF
 CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.interaction_messages FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('message');
 
 CREATE TRIGGER keep_control BEFORE UPDATE OF control, controlled_by ON public.interactions FOR EACH ROW WHEN (((old.control IS DISTINCT FROM new.control) OR (old.controlled_by IS DISTINCT FROM new.controlled_by))) EXECUTE FUNCTION floorwalker.keep_control();
+
+CREATE TRIGGER keep_unfinished AFTER UPDATE OF generation, status ON public.interactions FOR EACH ROW WHEN (((old.generation <> new.generation) OR ((old.status = 'active'::text) AND (new.status <> 'active'::text)))) EXECUTE FUNCTION floorwalker.keep_unfinished();
 
 CREATE TRIGGER log_change AFTER UPDATE ON public.interactions FOR EACH ROW WHEN (((NOT (old.lease_until IS DISTINCT FROM new.lease_until)) OR (old.status <> new.status) OR (old.generation <> new.generation))) EXECUTE FUNCTION floorwalker.log_interaction();
 
@@ -6887,6 +6947,8 @@ alter table floorwalker.migrations enable row level security;
 alter table floorwalker.retention_progress enable row level security;
 
 alter table floorwalker.search_configurations enable row level security;
+
+alter table floorwalker.unfinished_answers enable row level security;
 
 alter table agent_tools enable row level security;
 

@@ -85,13 +85,15 @@ export async function visibleAgentsOfPeople(
 
 const interimSchema = z.object({ told: z.number(), refused: z.number() });
 
-/** What is being said, before it is a turn; for those who watch, and kept nowhere else. */
+/** What is being said, before it is a turn; for those who watch. */
 export interface InterimMessage {
   readonly interaction_id: string;
   readonly generation: number;
   readonly item_id: string;
   readonly role: 'customer' | 'agent' | 'supervisor';
   readonly content: string;
+  /** ISO 8601; with it, the newest state is kept until the message is complete, for whoever has to go on with it. */
+  readonly began_at?: string;
 }
 
 export function appendInterim(

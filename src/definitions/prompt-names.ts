@@ -25,6 +25,7 @@ export const PROMPT_VARIABLES = {
   tool_waits: ['tools'],
   customer_question: ['message', 'fields'],
   takeover_handed_back: [],
+  answer_cut_off: [],
   hand_back_note: ['note'],
   whisper_note: ['note'],
   wrap_up: ['business_name', 'channel', 'language', 'topics', 'issue_tags', 'facts', 'transcript'],

@@ -73,10 +73,15 @@ export async function loadClaim(
 const metadataSchema = z.looseObject({
   mark: z.object({ answers: z.string().nullable(), settled: z.array(z.string()) }).optional(),
   resends: z.boolean().optional(),
+  cut_off: z.boolean().optional(),
 });
 
 /** What earlier sessions kept with a message for their successors. */
-function readMetadata(metadata: unknown): { mark?: AnswerMark | undefined; resends: boolean } {
+function readMetadata(metadata: unknown): {
+  mark?: AnswerMark | undefined;
+  resends: boolean;
+  cutOff: boolean;
+} {
   const { data } = metadataSchema.safeParse(metadata);
-  return { mark: data?.mark, resends: data?.resends ?? false };
+  return { mark: data?.mark, resends: data?.resends ?? false, cutOff: data?.cut_off ?? false };
 }

@@ -63,6 +63,8 @@ export interface Claim extends RecordKey {
     readonly at: number;
     /** Of a reply: what it answered. */
     readonly mark?: AnswerMark | undefined;
+    /** Of a reply: its process died, or had to leave, in the middle of it, and this is what was shown. */
+    readonly cutOff: boolean;
     /** Of a customer's message: their client keeps it until it is acknowledged. */
     readonly resends: boolean;
   }[];

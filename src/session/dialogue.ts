@@ -15,7 +15,7 @@ import type { Recorder } from './recorder.ts';
 import type { Replies } from './replies.ts';
 import type { Requests } from './requests.ts';
 import { isResolutionNote } from './resolutions.ts';
-import { type AnswerMark, AnswerMarks, isOwed } from './unanswered.ts';
+import { type AnswerMark, AnswerMarks, isOwed, wasCutOff } from './unanswered.ts';
 import type { Utterances } from './utterances.ts';
 import type { Watch } from './watch.ts';
 
@@ -29,6 +29,8 @@ export interface DialogueDeps {
   readonly requests: Requests;
   readonly watch: Watch;
   databaseAnswers(): boolean;
+  /** This session is on its way out: what it has not said somebody else has to. */
+  leaving(): boolean;
   readonly clock: Clock;
   readonly interim: InterimFeed;
   readonly utterances: Utterances;
@@ -63,10 +65,13 @@ export class Dialogue {
 
   constructor(deps: DialogueDeps) {
     this.#deps = deps;
-    const { claim, conversation } = deps;
+    const { claim, clock, conversation, prompts } = deps;
     this.#marks = new AnswerMarks(claim);
     for (const { id, role, text, interrupted, at } of claim.messages) {
       conversation.say({ id, role, text, interrupted, at });
+    }
+    if (wasCutOff(claim.messages)) {
+      conversation.note(`cut-off:${claim.generation}`, prompts.render('answer_cut_off', {}), clock.now());
     }
     this.#greeted = claim.messages.some((message) => message.role === 'agent');
   }
@@ -202,7 +207,9 @@ export class Dialogue {
         this.#excuseBefore = undefined;
       }
       const said = { id, role: 'agent', text, at: completed?.at ?? item.createdAt, interrupted } as const;
-      void recorder.said(fixed ? said : { ...said, metadata: { mark } });
+      // Broken off by the leaving itself, not by the customer: a successor owes the rest.
+      const cutOff = interrupted && completed === undefined && this.#deps.leaving();
+      void recorder.said(fixed ? said : { ...said, metadata: cutOff ? { cut_off: true } : { mark } });
       if (!fixed) this.#marks.answered();
     }
     if (this.#missedSome) this.#sendHistory();

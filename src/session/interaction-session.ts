@@ -7,7 +7,7 @@ import type { Claim } from './claim.ts';
 import { within } from './clock.ts';
 import { Conversation } from './conversation.ts';
 import { type Ended, finishInteraction, type SessionOutcome } from './finish.ts';
-import { leaveRoom } from './hang-up.ts';
+import { leaveRoom, ownsRoom } from './hang-up.ts';
 import { createMedia, type Media } from './media.ts';
 import { Outage } from './outage.ts';
 import { Predecessors } from './predecessors.ts';
@@ -167,10 +167,10 @@ export class InteractionSession {
     parts.replies.conclude();
     if (parts.presence.present && this.#room.isConnected) await this.#sayLastWords(parts, lastWords);
     else parts.replies.hush();
-    // Whatever waits for the database: nobody is kept on the line for that.
-    // One that is not in the room any more may have a successor there.
+    // Whatever waits for the database: nobody is kept on the line for that. There is no end in the database yet, so
+    // somebody else may have this conversation by now; their room is not ours to close.
     const cancel = this.#services.clock.after(LINE_CLOSES_MS, () => {
-      if (this.#room.isConnected) void this.#closeRoom(true);
+      if (this.#room.isConnected) void this.#closeRoom(true, () => ownsRoom(this.#claim, this.#services));
     });
     await this.#stopTalking(parts, reason).catch((err: unknown) =>
       this.#log.error({ err }, 'the end was not orderly'),
@@ -339,19 +339,20 @@ export class InteractionSession {
     parts.replies.close();
   }
 
-  #closeRoom(deleteIt: boolean): Promise<void> {
-    this.#closing ??= this.#leaveRoom(deleteIt);
+  /** @param mayDelete asked right before the room is deleted; an end that is written down needs no leave. */
+  #closeRoom(deleteIt: boolean, mayDelete = async () => true): Promise<void> {
+    this.#closing ??= this.#leaveRoom(deleteIt, mayDelete);
     return this.#closing;
   }
 
-  async #leaveRoom(deleteIt: boolean): Promise<void> {
+  async #leaveRoom(deleteIt: boolean, mayHangUp: () => Promise<boolean>): Promise<void> {
     this.#room.off(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.off(RoomEvent.DataReceived, this.#onData);
     this.#predecessors.close();
     this.#link.close();
     const { clock, rooms } = this.#services;
     const hangUp = deleteIt ? this.#claim.room : undefined;
-    await leaveRoom(this.#room, this.#media, { hangUp, rooms, clock }).catch((err: unknown) =>
+    await leaveRoom(this.#room, this.#media, { hangUp, mayHangUp, rooms, clock }).catch((err: unknown) =>
       this.#log.debug({ err }, 'the room was closed already'),
     );
   }

@@ -10,6 +10,11 @@ export interface InterimRow {
   readonly item_id: string;
   readonly role: Exclude<Speaker, 'system'>;
   readonly content: string;
+  /**
+   * ISO 8601, of an answer that is shown as it comes: when it began. It is kept until its message is complete, so that
+   * a successor goes on where it broke off.
+   */
+  readonly began_at?: string;
 }
 
 export interface InterimFeedDeps {
@@ -21,20 +26,26 @@ export interface InterimFeedDeps {
 }
 
 /**
- * Speech as it is spoken, for those who watch. The newest state of each utterance at most every so often; what can't
- * be sent is dropped, because the complete message follows by the outbox.
+ * Speech as it is spoken, for those who watch and for a successor. The newest state of each utterance, its first part
+ * at once and then at most every so often; what can't be sent is dropped, because the complete message follows by the
+ * outbox.
  */
 export class InterimFeed {
   readonly #deps: InterimFeedDeps;
   readonly #waiting = new Map<string, InterimRow>();
   #scheduled = false;
   #failing = false;
+  #notBefore = 0;
 
   constructor(deps: InterimFeedDeps) {
     this.#deps = deps;
   }
 
-  spoken(key: RecordKey, item: { id: string; role: InterimRow['role']; text: string }): void {
+  /** @param item.keptSince of an answer that is shown as it comes: when it began, in milliseconds. */
+  spoken(
+    key: RecordKey,
+    item: { id: string; role: InterimRow['role']; text: string; keptSince?: number | undefined },
+  ): void {
     if (item.text.trim() === '') return;
     this.#waiting.set(`${key.interactionId}/${item.id}`, {
       interaction_id: key.interactionId,
@@ -42,10 +53,9 @@ export class InterimFeed {
       item_id: item.id,
       role: item.role,
       content: item.text,
+      ...(item.keptSince === undefined ? {} : { began_at: new Date(item.keptSince).toISOString() }),
     });
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#deps.clock.after(this.#deps.everyMs, () => void this.#send());
+    this.#schedule();
   }
 
   /** The whole message is on its way: what was sent of it before must not come after it. */
@@ -53,9 +63,17 @@ export class InterimFeed {
     this.#waiting.delete(`${key.interactionId}/${id}`);
   }
 
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const { clock } = this.#deps;
+    clock.after(Math.max(0, this.#notBefore - clock.now()), () => void this.#send());
+  }
+
   async #send(): Promise<void> {
     const rows = [...this.#waiting.values()];
     this.#waiting.clear();
+    this.#notBefore = this.#deps.clock.now() + this.#deps.everyMs;
     try {
       if (rows.length > 0) await this.#deps.send(rows);
       this.#failing = false;
@@ -65,8 +83,6 @@ export class InterimFeed {
       this.#failing = true;
     }
     this.#scheduled = false;
-    if (this.#waiting.size === 0) return;
-    this.#scheduled = true;
-    this.#deps.clock.after(this.#deps.everyMs, () => void this.#send());
+    if (this.#waiting.size > 0) this.#schedule();
   }
 }

@@ -84,6 +84,15 @@ export class LeaseKeeper<Polled extends PolledSession> {
     return at - held.confirmedAt < this.#deps.leaseMs;
   }
 
+  /**
+   * Renews the leases now; true when the interaction is still held. With an answer of the database nobody else can
+   * claim it for most of a lease from now on; without one it is as true as `holds`.
+   */
+  async confirm(interactionId: string): Promise<boolean> {
+    await this.#beat();
+    return this.holds(interactionId);
+  }
+
   /** False while the database is known to be away. */
   get databaseAnswers(): boolean {
     return this.#failingSince === undefined;

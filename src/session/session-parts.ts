@@ -119,6 +119,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     requests,
     watch,
     databaseAnswers: () => leases.databaseAnswers,
+    leaving: () => life.leaving,
     clock,
     interim,
     utterances,
@@ -221,8 +222,14 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
       return !life.leaving && !replies.held;
     },
     onUtterance: () => {
-      const utterance = utterances.begin();
-      return (part) => interim.spoken(claim, { id: utterance.id, role: 'agent', text: utterance.add(part) });
+      const { id, add } = utterances.begin();
+      const beganAt = clock.now();
+      return (part) => {
+        const text = add(part);
+        // Words of a chat are shown as they come. On a call the voice is behind them, and nobody knows how far it got.
+        const shown = claim.channel === 'chat' && !replies.isFixed(text);
+        interim.spoken(claim, { id, role: 'agent', text, keptSince: shown ? beganAt : undefined });
+      };
     },
     onReplyComplete: (text) => {
       replies.given();

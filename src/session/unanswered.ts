@@ -14,8 +14,8 @@ const FINAL_STATES: ReadonlySet<string> = new Set(['succeeded', 'failed', 'refus
 
 /**
  * Whether the customer still waits for words when a successor takes the conversation over: a message that no
- * reply and no tool call followed, or an output that no reply has told of. While a call is open nothing is owed
- * yet; its outcome asks for the reply.
+ * reply and no tool call followed, an output that no reply has told of, or the rest of an answer that was cut off. While
+ * a call is open nothing is owed yet; its outcome asks for the reply.
  */
 export function isOwed({ messages, calls }: Past): boolean {
   if (calls.some((call) => !FINAL_STATES.has(call.state))) return false;
@@ -24,11 +24,18 @@ export function isOwed({ messages, calls }: Past): boolean {
   if (calls.some((call) => !told.has(call.call_id))) return true;
   const last = messages.findLast(({ role }) => role === 'customer' || role === 'supervisor');
   // A person who had taken over has answered.
-  if (last?.role !== 'customer') return false;
+  if (last?.role === 'supervisor') return false;
+  if (wasCutOff(messages)) return true;
+  if (!last) return false;
   // A transcript from before replies were marked: whoever spoke last is all there is to go by.
   if (replies.length === 0) return messages.findLast(({ role }) => role !== 'system')?.role === 'customer';
   if (replies.at(-1)?.answers === last.id) return false;
   return !calls.some((call) => call.at >= last.at);
+}
+
+/** Whether the newest reply broke off when its process died. */
+export function wasCutOff(messages: Past['messages']): boolean {
+  return messages.findLast(({ role, mark, cutOff }) => role === 'agent' && (mark || cutOff))?.cutOff ?? false;
 }
 
 /** The marks of one session's replies, and what those before it have told already. */

@@ -71,6 +71,23 @@ describe('what the agent says was said before', () => {
     ]);
   });
 
+  test('what broke off ends where the next agent goes on, and is not there twice', () => {
+    const transcript = new Transcript();
+    transcript.append('stream-1', 'agent', 'Your order is on its');
+    transcript.breakOff();
+    transcript.merge([{ id: 'x1', role: 'agent', text: 'Your order is' }]);
+    transcript.append('stream-2', 'agent', ' on its way.');
+    expect(shown(transcript)).toEqual(['agent done: Your order is', 'agent speaking:  on its way.']);
+  });
+
+  test('what broke off and was never stored goes, because it will be said again', () => {
+    const transcript = new Transcript();
+    transcript.append('stream-1', 'agent', 'Your order');
+    transcript.breakOff();
+    transcript.merge([{ id: 'customer:m1', role: 'customer', text: 'Where is it?' }]);
+    expect(shown(transcript)).toEqual(['customer done: Where is it?']);
+  });
+
   test('a message that is being sent is not taken for an earlier one with the same words', () => {
     const transcript = new Transcript();
     transcript.put(written('m9', 'Yes'));

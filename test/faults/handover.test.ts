@@ -3,6 +3,7 @@ import { waitUntil } from '../support/stack.ts';
 import { audit } from './support/audit.ts';
 import { setupDatabaseProxy } from './support/database-proxy.ts';
 import { setupLine } from './support/line.ts';
+import { hasRead } from './support/screen.ts';
 import { setupWorld, type Visit, type World } from './support/world.ts';
 
 let world: World;
@@ -58,6 +59,25 @@ test(
     }
   },
 );
+
+test('a sentence that is too long for the hand-over is gone on with, and not begun again', LONG, async () => {
+  const visit = await world.visit();
+  await ask(visit, 'before');
+  // Fifteen seconds; a worker that has to go waits nine.
+  const words = `slowly ${'and on and on and '.repeat(24)}`.trim();
+  await visit.say(words);
+  await visit.customer.waitFor(
+    () => visit.customer.texts.some(({ text }) => text.startsWith('Heard: slowly')),
+    PATIENT,
+  );
+  await replaceWorkers('drain');
+  await visit.customer.waitFor(() => hasRead(visit.customer, words), {
+    ...PATIENT,
+    what: 'the whole sentence',
+  });
+  await world.close(visit);
+  expect(await audit(world, visit, 1)).toEqual([]);
+});
 
 test(
   'a decision that falls while no worker lives takes effect when one returns, within its deadline',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { audit } from './support/audit.ts';
 import { MOMENTS, type Moment } from './support/moments.ts';
+import { hasRead } from './support/screen.ts';
 import { setupWorld, type Visit, type World } from './support/world.ts';
 
 /**
@@ -45,7 +46,8 @@ type Victim = keyof typeof VICTIMS;
 async function survive(victim: Victim, moment: Moment): Promise<void> {
   count += 1;
   const order = `n${count}`;
-  const words = moment.tool ? `${moment.tool} ${order}` : `question ${order}`;
+  const question = moment.slow ? 'slowly, question by question,' : 'question';
+  const words = `${moment.tool ?? question} ${order}`;
   const visit = await world.visit();
   await visit.say(`before ${order}`);
   await visit.customer.waitForText(`Heard: before ${order}`);
@@ -61,6 +63,11 @@ async function survive(victim: Victim, moment: Moment): Promise<void> {
   await comeBack?.();
   await visit.say(`after ${order}`);
   await visit.customer.waitForText(`Heard: after ${order}`);
+  // Who leaves before an answer has come has not read it.
+  await visit.customer.waitFor(() => hasRead(visit.customer, words), {
+    what: `an answer to "${words}"`,
+    deadlineMs: 40_000,
+  });
   expect((await world.carrier(visit)).generation).toBeGreaterThan(first.generation);
   await world.close(visit);
   expect(await audit(world, visit, 1)).toEqual([]);

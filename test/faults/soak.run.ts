@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type AuditTotals, audit } from './support/audit.ts';
-import { createRandom, type Random } from './support/random.ts';
-import { isAnswer } from './support/shop.ts';
+import { hasRead } from './support/screen.ts';
+import { type Death, deathsOf, type Turn, turnsOf } from './support/soak-plan.ts';
 import type { WorkerProcess } from './support/worker-process.ts';
 import { setupWorld, type Visit, type World } from './support/world.ts';
 
@@ -35,7 +35,6 @@ const totals: AuditTotals = { messages: 0, answers: 0, toolRuns: 0, unknownCalls
 const kills = new Map<string, number>();
 const gaps = new Map<string, number[]>();
 let conversations = 0;
-let orders = 0;
 
 beforeAll(async () => {
   say(`seed ${plan.seed}, ${plan.minutes} minutes, ${plan.customers} customers, ${plan.workers} workers`);
@@ -44,16 +43,20 @@ beforeAll(async () => {
     workers: plan.workers,
     figures: { leaseMs: 8_000, heartbeatMs: 2_000, pollMs: 500, permissionTimeoutMs: 60_000, drainMs: 1_000 },
   });
+  places.push(...world.workers);
+  for (const { atMs, kind, worker } of deathsOf(plan))
+    say(`at ${Math.round(atMs / 1_000)} s: ${kind} of worker ${worker}`);
 }, 180_000);
 afterAll(() => world?.stop(), 60_000);
 
-async function converse(random: Random): Promise<void> {
+async function converse(customer: number, nth: number): Promise<void> {
   const visit = await world.visit();
   const mine: Going = { visit, deaths: 0, hit: undefined };
   going.add(mine);
   try {
-    const turns = random.between(3, 8);
-    for (let turn = 0; turn < turns; turn += 1) await takeTurn(mine, random);
+    for (const [index, turn] of turnsOf(plan.seed, customer, nth).entries()) {
+      await takeTurn(mine, turn, `s${customer}_${nth}_${index}`);
+    }
     await world.close(visit);
     going.delete(mine);
     problems.push(...(await audit(world, visit, mine.deaths, totals)));
@@ -63,35 +66,29 @@ async function converse(random: Random): Promise<void> {
   }
 }
 
-async function takeTurn(mine: Going, random: Random): Promise<void> {
+async function takeTurn(mine: Going, turn: Turn, order: string): Promise<void> {
   const { visit } = mine;
-  orders += 1;
-  const order = `s${orders}`;
-  const tool = random.pick(['', '', 'charge', 'look_up', 'refund']);
-  const decision = random.pick(['allowed', 'denied'] as const);
-  const decideAfterMs = random.between(200, 2_000);
-  const words = tool ? `${tool} ${order}` : `question ${order}`;
+  const question = turn.slow ? 'slowly, as people read,' : 'question';
+  const words = `${turn.tool ?? question} ${order}`;
   const sentAt = Date.now();
   await visit.say(words);
   const decided =
-    tool === 'refund'
-      ? pause(decideAfterMs).then(() => world.decide(visit, order, decision))
+    turn.tool === 'refund'
+      ? pause(turn.decideAfterMs).then(() => world.decide(visit, order, turn.decision))
       : Promise.resolve();
-  await visit.customer.waitFor(
-    // Read to its end, or all but its end and then found in the history that a successor sends.
-    () =>
-      visit.customer.texts.some(({ final, text }) => final && isAnswer(text, words)) ||
-      visit.customer.history.some(({ text }) => isAnswer(text, words)),
-    { deadlineMs: STUCK_MS, what: `an answer to "${words}" of ${visit.id}` },
-  );
+  await visit.customer.waitFor(() => hasRead(visit.customer, words), {
+    deadlineMs: STUCK_MS,
+    what: `an answer to "${words}" of ${visit.id}`,
+  });
   await decided;
   if (mine.hit) {
     const { at, kind } = mine.hit;
     // What the customer does meanwhile is not the runtime's time; nor is a supervisor's.
-    if (tool !== 'refund') gaps.set(kind, [...(gaps.get(kind) ?? []), Date.now() - Math.max(at, sentAt)]);
+    if (turn.tool !== 'refund')
+      gaps.set(kind, [...(gaps.get(kind) ?? []), Date.now() - Math.max(at, sentAt)]);
     mine.hit = undefined;
   }
-  await pause(random.between(50, 800));
+  await pause(turn.pauseMs);
 }
 
 /** Whoever is carried by this worker notices; which is found out before it dies. */
@@ -104,11 +101,13 @@ async function carriedBy(worker: WorkerProcess): Promise<Going[]> {
   return found;
 }
 
-async function killSomething(random: Random): Promise<void> {
-  const alive = world.workers.filter((worker) => worker.alive);
-  const worker = random.pick(alive);
-  const kind = random.pick(['process', 'process', 'process', 'all', 'worker', 'stop', 'drain']);
-  const stopMs = random.between(1_000, 14_000);
+/** The workers by their places; one that is being replaced is not there. */
+const places: (WorkerProcess | undefined)[] = [];
+
+async function die({ kind, worker: place, stopMs }: Death): Promise<void> {
+  const worker = places[place];
+  if (!worker) return void say(`${kind} of worker ${place} left out: it is being replaced`);
+  places[place] = undefined;
   const hit = await carriedBy(worker);
   const at = Date.now();
   for (const one of hit) {
@@ -120,17 +119,19 @@ async function killSomething(random: Random): Promise<void> {
     const [first] = hit;
     const job = first && worker.jobOf(first.visit.id);
     if (job) worker.signal(job, 'SIGKILL');
+    places[place] = worker;
   } else if (kind === 'stop') {
     await worker.stopAll();
     await pause(stopMs);
     worker.wakeAll();
+    places[place] = worker;
   } else {
     // There is always another one, as in any deployment that can be restarted.
     if (kind === 'all') await worker.killAll();
     else if (kind === 'worker') await worker.killWorker();
     const fresh = world.startWorker();
     if (kind === 'drain') await Promise.all([worker.drain(), fresh]);
-    await fresh;
+    places[place] = await fresh;
   }
 }
 
@@ -148,21 +149,20 @@ function report(): string {
 test(`soak with seed ${plan.seed}`, { timeout: plan.minutes * 60_000 + 600_000 }, async () => {
   const end = Date.now() + plan.minutes * 60_000;
   const progress = setInterval(() => say(report()), 10_000);
+  const began = Date.now();
   const customers = Array.from({ length: plan.customers }, async (_, index) => {
-    const random = createRandom(plan.seed * 1_000 + index);
     await pause(index * 300);
-    while (Date.now() < end) {
-      await converse(random).catch((error: unknown) => {
+    for (let nth = 0; Date.now() < end; nth += 1) {
+      await converse(index, nth).catch((error: unknown) => {
         problems.push(error instanceof Error ? error.message : String(error));
         say(`PROBLEM ${problems.at(-1)}`);
       });
     }
   });
   const killer = (async () => {
-    const random = createRandom(plan.seed * 1_000 + 999);
-    while (Date.now() < end) {
-      await pause(random.between(3_000, 9_000));
-      if (Date.now() < end) await killSomething(random);
+    for (const death of deathsOf(plan)) {
+      await pause(began + death.atMs - Date.now());
+      await die(death);
     }
   })();
   try {

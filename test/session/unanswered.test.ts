@@ -12,6 +12,7 @@ const customer = (id: string, at: number): Message => ({
   interrupted: false,
   at,
   resends: true,
+  cutOff: false,
 });
 const agent = (at: number, mark?: Message['mark']): Message => ({
   id: `agent-${at}`,
@@ -20,6 +21,7 @@ const agent = (at: number, mark?: Message['mark']): Message => ({
   interrupted: false,
   at,
   resends: false,
+  cutOff: false,
   ...(mark ? { mark } : {}),
 });
 const call = (id: string, state: Call['state'], at: number): Call => ({
@@ -32,7 +34,20 @@ const call = (id: string, state: Call['state'], at: number): Call => ({
 });
 const answers = (id: string | null, ...settled: string[]) => ({ answers: id, settled });
 
+const cutOff = (at: number): Message => ({ ...agent(at), interrupted: true, cutOff: true });
+
 it.each<[string, boolean, Past]>([
+  ['its answer broke off', true, { messages: [customer('a', 2), cutOff(3)], calls: [] }],
+  [
+    'the second answer broke off',
+    true,
+    { messages: [customer('a', 1), agent(2, answers('a')), customer('b', 3), cutOff(4)], calls: [] },
+  ],
+  [
+    'an answer broke off and its rest was given',
+    false,
+    { messages: [customer('a', 2), cutOff(3), agent(4, answers('a'))], calls: [] },
+  ],
   ['nothing was said', false, { messages: [], calls: [] }],
   ['only the greeting was said', false, { messages: [agent(1)], calls: [] }],
   ['the first message has no answer', true, { messages: [agent(1), customer('a', 2)], calls: [] }],

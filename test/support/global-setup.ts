@@ -63,7 +63,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
       dataDir,
       password: crypto.randomUUID(),
       temporary: true,
-      settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', log_statement: 'none' },
+      settings: {
+        fsync: 'off',
+        synchronous_commit: 'off',
+        full_page_writes: 'off',
+        log_statement: 'none',
+        // One test brings 250 connections of its own, beside those of the tests that run at the same time.
+        max_connections: '450',
+      },
     }),
     findLiveKitServer(process.env).then((found) => (found ? startLiveKit({ binary: found.path }) : null)),
   ]);

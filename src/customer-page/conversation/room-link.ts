@@ -62,6 +62,8 @@ export class RoomLink {
   readonly #events: LinkEvents;
   readonly #room: LiveKit.Room;
   readonly #players = new Map<string, HTMLMediaElement>();
+  /** Streams of words that have not ended, and who says them. */
+  readonly #speakers = new Map<string, string>();
   #closed = false;
 
   constructor(livekit: typeof LiveKit, interactionId: string, events: LinkEvents) {
@@ -113,7 +115,7 @@ export class RoomLink {
     const myself = (identity: string) => identity === room.localParticipant.identity;
     room.registerTextStreamHandler(TOPIC_TRANSCRIPTION, (reader, { identity }) => {
       const role = this.#roleOf(identity);
-      if (role) void this.#readSpeech(role, reader);
+      if (role) void this.#readSpeech(role, identity, reader);
       else if (myself(identity)) void this.#readOwnWords(reader);
     });
     const written = new Set<string>();
@@ -123,24 +125,40 @@ export class RoomLink {
       // A person's page sends again what no agent was there to store; who was here has read it.
       if (written.has(id)) return;
       written.add(id);
-      void this.#readSpeech('supervisor', reader);
+      void this.#readSpeech('supervisor', identity, reader);
     });
-    const fromAgent = (topic: string, take: (text: string) => void) =>
+    const fromAgent = (topic: string, take: (text: string, identity: string) => void) =>
       room.registerTextStreamHandler(topic, async (reader, { identity }) => {
         const text = await reader.readAll().catch(() => '');
-        if (text !== '' && this.#roleOf(identity) === 'agent') take(text.trim());
+        if (text !== '' && this.#roleOf(identity) === 'agent') take(text.trim(), identity);
       });
     fromAgent(TOPIC_ACK, (id) => this.#events.acknowledged(id));
-    fromAgent(TOPIC_HISTORY, (text) => this.#events.history(text));
+    fromAgent(TOPIC_HISTORY, (text, identity) => {
+      this.#breakOff(identity);
+      this.#events.history(text);
+    });
   }
 
-  async #readSpeech(from: Voice, reader: LiveKit.TextStreamReader): Promise<void> {
+  async #readSpeech(from: Voice, identity: string, reader: LiveKit.TextStreamReader): Promise<void> {
     const id = reader.info.id;
+    this.#speakers.set(id, identity);
     try {
-      for await (const part of reader) if (!this.#closed) this.#events.heard(from, id, part);
-      this.#events.settled(id, 'done');
+      for await (const part of reader) {
+        if (!this.#closed && this.#speakers.has(id)) this.#events.heard(from, id, part);
+      }
+      if (this.#speakers.has(id)) this.#events.settled(id, 'done');
     } catch {
       // A stream breaks off when its sender dies; what was heard stays.
+      this.#events.settled(id, 'broken');
+    }
+    this.#speakers.delete(id);
+  }
+
+  /** Whoever sends the history is the one agent now; that an earlier one is gone may be told only later. */
+  #breakOff(agent: string): void {
+    for (const [id, speaker] of this.#speakers) {
+      if (speaker === agent || this.#roleOf(speaker) !== 'agent') continue;
+      this.#speakers.delete(id);
       this.#events.settled(id, 'broken');
     }
   }

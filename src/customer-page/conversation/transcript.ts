@@ -55,7 +55,10 @@ export class Transcript {
     for (const { id, state } of this.#lines) if (state === 'speaking') this.settle(id, 'broken');
   }
 
-  /** History is right about everything it has; what is newer, or was never finished, stays behind it. */
+  /**
+   * History is right about everything it has; what is newer stays behind it. What broke off and is not in it is said
+   * again by whoever goes on, so it goes: nobody is to read it twice.
+   */
   merge(history: readonly Said[]): void {
     const left = [...this.#lines];
     const said = history.flatMap(({ id, role, text }): Line[] => {
@@ -66,7 +69,7 @@ export class Transcript {
       if (known?.state === 'speaking') return [known];
       return [{ id: known?.id ?? own, from: role, text, state: 'done' }];
     });
-    this.#lines = [...said, ...left];
+    this.#lines = [...said, ...left.filter(({ from, state }) => from !== 'agent' || state !== 'broken')];
   }
 }
 

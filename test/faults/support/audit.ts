@@ -1,4 +1,5 @@
-import { isAnswer, NOTHING_OPEN } from './shop.ts';
+import { screenOf } from './screen.ts';
+import { ALL_SAID, APOLOGY, isAnswer, NOTHING_OPEN } from './shop.ts';
 import type { Visit, World } from './world.ts';
 
 export interface AuditTotals {
@@ -7,8 +8,6 @@ export interface AuditTotals {
   toolRuns: number;
   unknownCalls: number;
 }
-
-const APOLOGY = /I lost the connection for a moment/;
 
 /**
  * Compares what the customer sent and saw, what the tools really did, and what the database says. Returns every
@@ -23,8 +22,16 @@ export async function audit(
   const { sql } = world.stack.database;
   const { customer, sent, id } = visit;
   const problems: string[] = [];
-  const messages = await sql<{ role: string; content: string; item_id: string }[]>`
-    select role, content, item_id from interaction_messages where interaction_id = ${id} order by seq`;
+  const messages = await sql<{ role: string; content: string; item_id: string; cut_off: boolean }[]>`
+    select role, content, item_id, metadata ? 'cut_off' as cut_off
+    from interaction_messages where interaction_id = ${id} order by seq`;
+  const ofAgent = messages.filter(({ role }) => role === 'agent');
+  const pieces = ofAgent.filter(({ cut_off }) => cut_off).map(({ content }) => content);
+  const stored = linesOf(
+    ofAgent.map(({ content }) => content),
+    pieces,
+  );
+  const shown = linesOf(screenOf(customer), pieces);
   const calls = await sql<
     { call_id: string; tool_name: string; state: string; arguments: { order: string } }[]
   >`
@@ -32,22 +39,13 @@ export async function audit(
 
   for (const message of sent) {
     const name = `"${message.text}"`;
-    const stored = messages.filter(({ item_id }) => item_id === `customer:${message.id}`).length;
-    if (stored !== 1) problems.push(`${name} is in the transcript ${stored} times`);
+    const received = messages.filter(({ item_id }) => item_id === `customer:${message.id}`).length;
+    if (received !== 1) problems.push(`${name} is in the transcript ${received} times`);
     if (!customer.acknowledged.has(message.id)) problems.push(`${name} was never acknowledged`);
-    const told = customer.texts.filter(
-      ({ role, final, text }) => role === 'agent' && final && isAnswer(text, message.text),
-    );
-    // One whose end was not seen counts when the transcript has it: it is stored before its end is shown.
-    const kept = messages.filter(
-      ({ role, content }) => role === 'agent' && isAnswer(content, message.text),
-    ).length;
-    // What was cut off before it was stored is given again by a successor; to a client a stream that its sender's
-    // death ended may look complete. Nobody says the same twice, and nobody repeats what was stored.
-    const speakers = new Set(told.map(({ from }) => from));
-    if (told.length > speakers.size || speakers.size > deaths + 1)
-      problems.push(`${name} was answered ${told.length} times`);
+    const kept = stored.filter((line) => isAnswer(line, message.text)).length;
     if (kept !== 1) problems.push(`${name} has ${kept} answers in the transcript`);
+    const told = shown.filter((line) => isAnswer(line, message.text)).length;
+    if (told !== 1) problems.push(`${name} has ${told} answers on the customer's page`);
     if (totals) totals.answers += kept;
   }
   if (totals) totals.messages += sent.length;
@@ -90,7 +88,23 @@ export async function audit(
   const seen = customer.texts.map(
     ({ from, final, text }) => `${from.slice(-2)}${final ? '' : ' (unfinished)'}: ${text}`,
   );
-  return [...problems.map((problem) => `${id}: ${problem}`), `they saw:\n${seen.join('\n')}`];
+  return [
+    ...problems.map((problem) => `${id}: ${problem}`),
+    `they saw:\n${seen.join('\n')}`,
+    `their page:\n${shown.join('\n')}`,
+    `the transcript:\n${ofAgent.map(({ content, cut_off }) => `${cut_off ? '(cut off) ' : ''}${content}`).join('\n')}`,
+  ];
+}
+
+/** What an agent said, line by line; the rest of what broke off follows it in the same line. */
+function linesOf(texts: readonly string[], pieces: readonly string[]): string[] {
+  let whole = '';
+  for (const text of texts) {
+    if (APOLOGY.test(text)) continue;
+    const ends = pieces.includes(text) && !text.endsWith(ALL_SAID);
+    whole += ends ? text : `${text}\n`;
+  }
+  return whole.split('\n');
 }
 
 /** Nobody begins to speak after a successor has: ghosts, orphans and woken zombies stay silent. */

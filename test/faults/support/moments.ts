@@ -7,6 +7,8 @@ export interface Moment {
   readonly name: string;
   /** The tool of the turn; without one the customer only says something. */
   readonly tool?: ShopTool;
+  /** The model answers a word at a time. */
+  readonly slow?: true;
   /** Arms the hold for the turn in which the customer says `words`. */
   arm(world: World, words: string, order: string): Hold;
   /** What becomes of the call when its process is killed here: its state, and how often the tool really ran. */
@@ -14,9 +16,9 @@ export interface Moment {
 }
 
 const database =
-  (call: string, when: 'before' | 'after', matching: 'words' | 'order' | 'answer') =>
+  (call: string, when: 'before' | 'after', matching: 'words' | 'order' | 'answer' | 'began') =>
   ({ proxy }: World, words: string, order: string): Hold => {
-    const text = matching === 'order' ? order : matching === 'words' ? words : `Heard: ${words}`;
+    const text = { order, words, answer: `Heard: ${words}`, began: 'Heard: slowly' }[matching];
     return proxy.hold({ call, when, matching: text });
   };
 
@@ -52,6 +54,16 @@ export const MOMENTS: readonly Moment[] = [
     arm: database('append_records', 'after', 'words'),
   },
   { name: 'the model is asked', arm: modelIsAsked },
+  {
+    name: 'a part of the answer was shown and is about to be kept',
+    slow: true,
+    arm: database('append_interim', 'before', 'began'),
+  },
+  {
+    name: 'a part of the answer was shown and kept',
+    slow: true,
+    arm: database('append_interim', 'after', 'began'),
+  },
   { name: 'the answer is about to be stored', arm: database('append_records', 'before', 'answer') },
   {
     name: 'the answer is stored and its end not shown',

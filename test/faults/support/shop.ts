@@ -36,7 +36,10 @@ export function shopTools(url: string): ToolRow[] {
 export function shopModel(request: ModelRequest): ScriptedReply | string {
   if (wantsJson(request)) return '{}';
   const { messages } = request.body;
-  const said = messages.flatMap(({ role, content }) => (role === 'assistant' ? [content] : []));
+  const spoken = messages.flatMap(({ role, content }) =>
+    role === 'assistant' && content && !APOLOGY.test(content) ? [content] : [],
+  );
+  const said = runsOf(spoken);
   const open = messages.flatMap(({ role, content }) =>
     role === 'user' && !said.some((text) => isAnswer(text, content)) ? [content] : [],
   );
@@ -58,9 +61,12 @@ export function shopModel(request: ModelRequest): ScriptedReply | string {
   lines.push(...toldByPeople(request, said));
   const calls = lines.flatMap(({ call }) => (call ? [call] : []));
   if (calls.length > 0) return { toolCalls: calls };
-  if (lines.length === 0) return NOTHING_OPEN;
-  const text = lines.map((line) => line.text).join('\n');
-  return { text, tokenMs: open.some((words) => words.startsWith('slowly ')) ? 120 : 0 };
+  const piece = cutOffPiece(messages);
+  if (lines.length === 0) return piece === undefined ? NOTHING_OPEN : `\n${ALL_SAID}`;
+  const all = lines.map((line) => line.text).join('\n');
+  const begun = piece?.split('\n').at(-1) ?? '';
+  const text = piece === undefined ? all : all.startsWith(begun) ? all.slice(begun.length) : `\n${all}`;
+  return { text, tokenMs: open.some((words) => words.startsWith('slowly')) ? 120 : 0 };
 }
 
 /** What a person said of calls whose outcome was unknown, and what came of those that they had run again. */
@@ -82,6 +88,26 @@ function argumentsOf(body: ModelRequest['body'], callId: string): unknown {
   return JSON.parse(calls.find(({ id }) => id === callId)?.function.arguments ?? '{}');
 }
 
+/** Up to four texts that follow one another, as one: an answer that broke off is there in pieces. */
+export function runsOf(texts: readonly string[]): string[] {
+  return texts.flatMap((_, from) => [1, 2, 3, 4].map((count) => texts.slice(from, from + count).join('')));
+}
+
+/** All that was said of an answer whose rest the model is asked for now. */
+function cutOffPiece(messages: ModelRequest['body']['messages']): string | undefined {
+  const asked = messages.findLastIndex(({ content }) => content?.startsWith('The connection was lost while'));
+  if (asked < 0) return undefined;
+  const said = messages.flatMap(({ role, content }, index) =>
+    role === 'assistant' && content && !APOLOGY.test(content) ? [{ content, index }] : [],
+  );
+  if (said.some(({ index }) => index > asked)) return undefined;
+  return said.map(({ content }) => content).join('');
+}
+
+export const APOLOGY = /I lost the connection for a moment/;
+/** Said in place of the rest of an answer that had none. */
+export const ALL_SAID = 'That was all.';
+
 /** Said when the agent speaks without a reason. */
 export const NOTHING_OPEN = 'There is nothing left to answer.';
 
@@ -89,5 +115,5 @@ export const NOTHING_OPEN = 'There is nothing left to answer.';
 export function isAnswer(text: string, words: string): boolean {
   return text
     .split('\n')
-    .some((line) => line === `Heard: ${words}` || line.startsWith(`Result of ${words}: `));
+    .some((line) => line.trim() === `Heard: ${words}` || line.startsWith(`Result of ${words}: `));
 }

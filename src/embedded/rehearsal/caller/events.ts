@@ -18,6 +18,7 @@ export const callerEventSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('history'),
     at,
+    from: z.string(),
     items: z.array(z.object({ id: z.string(), role: z.string(), text: z.string() })),
   }),
   z.object({ type: z.literal('agentJoined'), at, identity: z.string() }),

@@ -83,7 +83,7 @@ export class CustomerRoom {
       const items = z
         .array(z.object({ id: z.string(), role: z.string(), text: z.string() }))
         .parse(JSON.parse(text));
-      this.#emit({ type: 'history', at: Date.now(), items });
+      this.#emit({ type: 'history', at: Date.now(), from: identity, items });
     });
     room.on(RoomEvent.ParticipantConnected, ({ identity }) => this.#agentAppeared(identity));
     room.on(RoomEvent.ParticipantDisconnected, ({ identity }) => {

@@ -19,6 +19,8 @@ export class CallerView {
   readonly acknowledged = new Set<string>();
   /** What was said before this customer (re)joined. */
   history: { readonly id: string; readonly role: string; readonly text: string }[] = [];
+  /** Each history that came, and from which agent. */
+  readonly histories: (CallerEvent & { readonly type: 'history' })[] = [];
   /** Agents in the room now, oldest first. */
   readonly agents: string[] = [];
   /** Every agent that was ever seen. */
@@ -62,6 +64,7 @@ export class CallerView {
         return;
       case 'history':
         this.history = event.items;
+        this.histories.push(event);
         return;
       case 'agentJoined':
         if (!this.agents.includes(event.identity)) this.agents.push(event.identity);
