@@ -3,6 +3,18 @@
 
 -- Tables
 
+create table floorwalker.agent_days (
+  agent_id uuid not null,
+  day date not null,
+  calls integer not null default 0,
+  seconds bigint not null default 0,
+  archives integer not null default 0,
+  first_contact integer not null default 0,
+  rated integer not null default 0,
+  csat numeric not null default 0,
+  folded boolean not null default false
+);
+
 create table floorwalker.archive_search (
   interaction_id uuid not null,
   happened_at timestamp with time zone not null,
@@ -527,6 +539,7 @@ create table interactions (
   handed_over_generation bigint not null default 0,
   claimed_at timestamp with time zone,
   recoveries integer not null default 0,
+  stalls integer not null default 0,
   constraint interactions_livekit_room_id_key UNIQUE (livekit_room_id),
   constraint interactions_provider_call_id_key UNIQUE (provider_call_id),
   constraint interactions_pkey PRIMARY KEY (id),
@@ -549,6 +562,7 @@ create table interactions (
   constraint interactions_rating_check CHECK (((rating >= 1) AND (rating <= 5))),
   constraint interactions_rating_comment_check CHECK ((length(rating_comment) <= 2000)),
   constraint interactions_recoveries_check CHECK ((recoveries >= 0)),
+  constraint interactions_stalls_check CHECK ((stalls >= 0)),
   constraint interactions_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'active'::text, 'completed'::text, 'failed'::text]))),
   constraint interactions_supervisor_notes_check CHECK ((length(supervisor_notes) <= 10000))
 );
@@ -840,6 +854,10 @@ create table whispers (
 );
 
 -- Indexes
+
+CREATE INDEX idx_agent_days ON floorwalker.agent_days USING btree (agent_id, day);
+
+CREATE INDEX idx_agent_days_unfolded ON floorwalker.agent_days USING btree (agent_id, day) WHERE (NOT folded);
 
 CREATE INDEX idx_agent_tools_requires_permission ON public.agent_tools USING btree (requires_permission);
 
@@ -1147,17 +1165,12 @@ CREATE OR REPLACE FUNCTION floorwalker.agent_sums(p_business_id uuid, p_from tim
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
-  select a.id, c.calls, c.seconds, r.archives, r.first_contact, r.rated, r.csat
+  select a.id, coalesce(sum(d.calls), 0)::bigint, coalesce(sum(d.seconds), 0)::bigint, coalesce(sum(d.archives), 0)::bigint,
+    coalesce(sum(d.first_contact), 0)::bigint, coalesce(sum(d.rated), 0)::bigint, coalesce(sum(d.csat), 0)
   from agents a
-  cross join lateral (
-    select count(*) as calls, coalesce(sum(i.duration_seconds), 0) as seconds from interactions i
-    where i.agent_id = a.id and i.kind = 'live' and i.status = 'completed' and i.started_at >= p_from) c
-  cross join lateral (
-    select count(*) as archives, count(*) filter (where ia.fcr_status) as first_contact,
-      count(ia.csat_score) as rated, coalesce(sum(ia.csat_score), 0) as csat
-    from interaction_archives ia
-    where ia.agent_id = a.id and ia.kind = 'live' and ia.happened_at >= p_from and ia.interaction_status = 'completed') r
+  left join floorwalker.agent_days d on d.agent_id = a.id and d.day >= floorwalker.day_of(p_business_id, p_from)
   where a.business_id = p_business_id and (p_agents is null or a.id = any (p_agents))
+  group by a.id
 $function$
 ;
 
@@ -1798,6 +1811,48 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.count_archive()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if tg_op <> 'INSERT' and old.interaction_status = 'completed' and old.kind = 'live' then
+    insert into floorwalker.agent_days (agent_id, day, archives, first_contact, rated, csat)
+    values (old.agent_id, floorwalker.day_of(old.business_id, old.happened_at), -1,
+      -coalesce(old.fcr_status, false)::integer, -(old.csat_score is not null)::integer, -coalesce(old.csat_score, 0));
+  end if;
+  if tg_op <> 'DELETE' and new.interaction_status = 'completed' and new.kind = 'live' then
+    insert into floorwalker.agent_days (agent_id, day, archives, first_contact, rated, csat)
+    values (new.agent_id, floorwalker.day_of(new.business_id, new.happened_at), 1,
+      coalesce(new.fcr_status, false)::integer, (new.csat_score is not null)::integer, coalesce(new.csat_score, 0));
+  end if;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.count_interaction()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if tg_op <> 'INSERT' and old.status = 'completed' and old.kind = 'live' and old.started_at is not null then
+    insert into floorwalker.agent_days (agent_id, day, calls, seconds)
+    values (old.agent_id, floorwalker.day_of(old.business_id, old.started_at), -1, -coalesce(old.duration_seconds, 0));
+  end if;
+  if tg_op <> 'DELETE' and new.status = 'completed' and new.kind = 'live' and new.started_at is not null then
+    insert into floorwalker.agent_days (agent_id, day, calls, seconds)
+    values (new.agent_id, floorwalker.day_of(new.business_id, new.started_at), 1, coalesce(new.duration_seconds, 0));
+  end if;
+  return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.count_retention(p_business_id uuid, p_interactions bigint, p_transcripts bigint, p_metrics bigint, p_customers bigint)
  RETURNS void
  LANGUAGE sql
@@ -1914,6 +1969,16 @@ AS $function$
     'last_conversation_at', (select max(i.started_at) from interactions i where i.customer_id = p_customer.id and i.kind = 'live'),
     'notes', (select count(*) from crm_notes n where n.customer_id = p_customer.id))
   from (select 1) one left join crm_profiles p on p.customer_id = p_customer.id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.day_of(p_business_id uuid, p_moment timestamp with time zone)
+ RETURNS date
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select (p_moment at time zone b.time_zone)::date from businesses b where b.id = p_business_id
 $function$
 ;
 
@@ -3104,6 +3169,45 @@ AS $function$
   select encode(sha256(convert_to(concat_ws('|', p_receipt.id, p_receipt.business_id, p_receipt.subject_kind,
     p_receipt.subject_hash, p_receipt.counts, p_receipt.deleted_by, p_receipt.deleted_by_name,
     extract(epoch from p_receipt.deleted_at)), 'utf8')), 'hex')
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.recount_days(p_business_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  -- What others add meanwhile waits, and is neither lost nor counted twice.
+  lock table floorwalker.agent_days in share row exclusive mode;
+  delete from floorwalker.agent_days d using agents a where a.id = d.agent_id and a.business_id = p_business_id;
+  insert into floorwalker.agent_days (agent_id, day, calls, seconds, archives, first_contact, rated, csat, folded)
+  select agent_id, day, sum(calls), sum(seconds), sum(archives), sum(first_contact), sum(rated), sum(csat), true from (
+    select i.agent_id, (i.started_at at time zone b.time_zone)::date as day, 1 as calls,
+      coalesce(i.duration_seconds, 0) as seconds, 0 as archives, 0 as first_contact, 0 as rated, 0::numeric as csat
+    from businesses b join interactions i on i.business_id = b.id
+    where b.id = p_business_id and i.status = 'completed' and i.kind = 'live' and i.started_at is not null
+    union all
+    select r.agent_id, (r.happened_at at time zone b.time_zone)::date, 0, 0, 1, coalesce(r.fcr_status, false)::integer,
+      (r.csat_score is not null)::integer, coalesce(r.csat_score, 0)
+    from businesses b join interaction_archives r on r.business_id = b.id
+    where b.id = p_business_id and r.interaction_status = 'completed' and r.kind = 'live') counted
+  group by agent_id, day;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.recount_moved_days()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  perform floorwalker.recount_days(new.id);
+  return null;
+end
 $function$
 ;
 
@@ -5169,6 +5273,35 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.fold_figures(p_limit integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  days integer;
+begin
+  -- Two at once would each wait for rows that the other takes away.
+  if not pg_try_advisory_xact_lock(hashtextextended('fold_figures', 0)) then
+    return 0;
+  end if;
+  with due as materialized (
+    select distinct agent_id, day from floorwalker.agent_days where not folded limit p_limit
+  ), taken as (
+    delete from floorwalker.agent_days d using due where d.agent_id = due.agent_id and d.day = due.day returning d.*
+  ), kept as (
+    insert into floorwalker.agent_days (agent_id, day, calls, seconds, archives, first_contact, rated, csat, folded)
+    select agent_id, day, sum(calls), sum(seconds), sum(archives), sum(first_contact), sum(rated), sum(csat), true
+    from taken group by agent_id, day
+    having (sum(calls), sum(archives)) <> (0, 0)
+  )
+  select count(*) into days from due;
+  return days;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.hand_back(p_interaction_id uuid, p_note text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5723,12 +5856,10 @@ CREATE OR REPLACE FUNCTION public.performance_series(p_days integer DEFAULT 30, 
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
- SET enable_seqscan TO 'off'
 AS $function$
 declare
   me users := floorwalker.require_actor();
-  zone text := (select time_zone from businesses where id = me.business_id);
-  today date := (now() at time zone zone)::date;
+  today date := floorwalker.day_of(me.business_id, now());
   of_agents uuid[];
 begin
   if p_days is null or p_days not between 1 and 366 then
@@ -5741,25 +5872,20 @@ begin
     end if;
   elsif me.role <> 'admin' then
     select coalesce(array_agg(id), '{}') into of_agents from agents where supervisor_id = me.id;
+  else
+    select coalesce(array_agg(id), '{}') into of_agents from agents where business_id = me.business_id;
   end if;
 
   return (
-    select jsonb_agg(jsonb_build_object('day', d.day, 'interactions', s.total, 'avg_csat', round(s.csat, 2),
-      'fcr_percentage', round(s.first_contact::numeric / nullif(s.total, 0) * 100, 2)) order by d.day)
-    from (select today - n as day, (today - n)::timestamp at time zone zone as from_time,
-        (today - n + 1)::timestamp at time zone zone as to_time from generate_series(0, p_days - 1) n) d
-    cross join lateral (
-      select sum(total)::bigint as total, sum(csat) / nullif(sum(rated), 0) as csat, sum(first_contact)::bigint as first_contact from (
-        select count(*) as total, sum(a.csat_score) as csat, count(a.csat_score) as rated,
-          count(*) filter (where a.fcr_status) as first_contact
-        from interaction_archives a
-        where of_agents is null and a.business_id = me.business_id and a.kind = 'live'
-          and a.happened_at >= d.from_time and a.happened_at < d.to_time and a.interaction_status = 'completed'
-        union all
-        select count(*), sum(a.csat_score), count(a.csat_score), count(*) filter (where a.fcr_status)
-        from unnest(of_agents) one join interaction_archives a on a.agent_id = one and a.kind = 'live'
-          and a.happened_at >= d.from_time and a.happened_at < d.to_time and a.interaction_status = 'completed'
-      ) parts) s);
+    select jsonb_agg(jsonb_build_object('day', today - n, 'interactions', coalesce(s.total, 0),
+      'avg_csat', round(s.csat / nullif(s.rated, 0), 2),
+      'fcr_percentage', round(s.first_contact::numeric / nullif(s.total, 0) * 100, 2)) order by n desc)
+    from generate_series(0, p_days - 1) n
+    left join (
+      select d.day, sum(d.archives)::bigint as total, sum(d.rated) as rated, sum(d.csat) as csat,
+        sum(d.first_contact)::bigint as first_contact
+      from floorwalker.agent_days d where d.agent_id = any (of_agents) and d.day > today - p_days
+      group by d.day) s on s.day = today - n);
 end
 $function$
 ;
@@ -6010,7 +6136,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.release_worker(p_worker_id text)
+CREATE OR REPLACE FUNCTION public.release_worker(p_worker_id text, p_stalled_by uuid DEFAULT NULL::uuid)
  RETURNS integer
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -6019,8 +6145,10 @@ AS $function$
 declare
   released integer;
 begin
-  perform 1 from interactions where worker_id = p_worker_id and status = 'active'
+  perform 1 from interactions where (worker_id = p_worker_id or id = p_stalled_by) and status = 'active'
   order by agent_id, id for no key update;
+  -- Also when somebody has taken it over meanwhile: that one will stand still too.
+  update interactions set stalls = stalls + 1 where id = p_stalled_by and status = 'active';
   update interactions set worker_id = null, lease_until = clock_timestamp()
   where worker_id = p_worker_id and status = 'active';
   get diagnostics released = row_count;
@@ -6858,6 +6986,8 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.audit_events FOR E
 
 CREATE TRIGGER check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON public.businesses FOR EACH ROW EXECUTE FUNCTION floorwalker.check_time_zone();
 
+CREATE TRIGGER recount_days AFTER UPDATE ON public.businesses FOR EACH ROW WHEN ((old.time_zone IS DISTINCT FROM new.time_zone)) EXECUTE FUNCTION floorwalker.recount_moved_days();
+
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.businesses FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.callback_requests FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('callback');
@@ -6872,6 +7002,12 @@ CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON public.deletion_receipts 
 
 CREATE TRIGGER check_fcr_on_archive AFTER INSERT OR UPDATE OF tags ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.update_fcr_on_followup();
 
+CREATE TRIGGER count_added AFTER INSERT ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.count_archive();
+
+CREATE TRIGGER count_changed AFTER UPDATE ON public.interaction_archives FOR EACH ROW WHEN (((((((old.interaction_status IS DISTINCT FROM new.interaction_status) OR (old.kind IS DISTINCT FROM new.kind)) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.happened_at IS DISTINCT FROM new.happened_at)) OR (old.fcr_status IS DISTINCT FROM new.fcr_status)) OR (old.csat_score IS DISTINCT FROM new.csat_score))) EXECUTE FUNCTION floorwalker.count_archive();
+
+CREATE TRIGGER count_removed AFTER DELETE ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.count_archive();
+
 CREATE TRIGGER index_archive AFTER INSERT OR UPDATE OF summary, issues, tags ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.index_changed_archive();
 
 CREATE TRIGGER place_archive BEFORE INSERT ON public.interaction_archives FOR EACH ROW EXECUTE FUNCTION floorwalker.place_archive();
@@ -6885,6 +7021,12 @@ CREATE TRIGGER index_late_insert AFTER INSERT ON public.interaction_messages REF
 CREATE TRIGGER index_late_update AFTER UPDATE ON public.interaction_messages REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION floorwalker.index_late_messages();
 
 CREATE TRIGGER log_change AFTER INSERT OR UPDATE ON public.interaction_messages FOR EACH ROW EXECUTE FUNCTION floorwalker.log_change('message');
+
+CREATE TRIGGER count_added AFTER INSERT ON public.interactions FOR EACH ROW WHEN ((new.status = 'completed'::text)) EXECUTE FUNCTION floorwalker.count_interaction();
+
+CREATE TRIGGER count_changed AFTER UPDATE ON public.interactions FOR EACH ROW WHEN ((((old.status = 'completed'::text) OR (new.status = 'completed'::text)) AND (((((old.status IS DISTINCT FROM new.status) OR (old.kind IS DISTINCT FROM new.kind)) OR (old.agent_id IS DISTINCT FROM new.agent_id)) OR (old.started_at IS DISTINCT FROM new.started_at)) OR (old.duration_seconds IS DISTINCT FROM new.duration_seconds)))) EXECUTE FUNCTION floorwalker.count_interaction();
+
+CREATE TRIGGER count_removed AFTER DELETE ON public.interactions FOR EACH ROW WHEN ((old.status = 'completed'::text)) EXECUTE FUNCTION floorwalker.count_interaction();
 
 CREATE TRIGGER keep_control BEFORE UPDATE OF control, controlled_by ON public.interactions FOR EACH ROW WHEN (((old.control IS DISTINCT FROM new.control) OR (old.controlled_by IS DISTINCT FROM new.controlled_by))) EXECUTE FUNCTION floorwalker.keep_control();
 
@@ -6933,6 +7075,8 @@ CREATE TRIGGER log_change AFTER UPDATE OF role, business_id, deleted_at ON publi
 CREATE TRIGGER touch_updated_at BEFORE UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION floorwalker.touch_updated_at();
 
 -- Row-level security
+
+alter table floorwalker.agent_days enable row level security;
 
 alter table floorwalker.archive_search enable row level security;
 
@@ -7044,17 +7188,17 @@ create policy reachable on public.customers for select to authenticated using ((
 
 create policy admin_only on public.deletion_receipts for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
-create policy reachable on public.interaction_archives for select to authenticated using (EXISTS ( SELECT
+create policy reachable on public.interaction_archives for select to authenticated using ( SELECT true
    FROM interactions i
-  WHERE (i.id = interaction_archives.interaction_id)));
+  WHERE (i.id = interaction_archives.interaction_id));
 
-create policy reachable on public.interaction_messages for select to authenticated using (EXISTS ( SELECT
+create policy reachable on public.interaction_messages for select to authenticated using ( SELECT true
    FROM interactions i
-  WHERE (i.id = interaction_messages.interaction_id)));
+  WHERE (i.id = interaction_messages.interaction_id));
 
-create policy reachable on public.interaction_steps for select to authenticated using (EXISTS ( SELECT
+create policy reachable on public.interaction_steps for select to authenticated using ( SELECT true
    FROM interactions i
-  WHERE (i.id = interaction_steps.interaction_id)));
+  WHERE (i.id = interaction_steps.interaction_id));
 
 create policy reachable on public.interactions for select to authenticated using (agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[]));
 
@@ -7062,9 +7206,9 @@ create policy admin_only on public.knowledge_chunks for select to authenticated 
 
 create policy admin_only on public.knowledge_documents for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
-create policy reachable on public.realtime_metrics for select to authenticated using (EXISTS ( SELECT
+create policy reachable on public.realtime_metrics for select to authenticated using ( SELECT true
    FROM interactions i
-  WHERE (i.id = realtime_metrics.interaction_id)));
+  WHERE (i.id = realtime_metrics.interaction_id));
 
 create policy admin_only on public.shop_order_items for select to authenticated using (EXISTS ( SELECT
    FROM shop_orders o
@@ -7074,23 +7218,23 @@ create policy admin_only on public.shop_orders for select to authenticated using
 
 create policy admin_only on public.shop_refunds for select to authenticated using (business_id = ( SELECT floorwalker.admin_business() AS admin_business));
 
-create policy reachable on public.tool_calls for select to authenticated using (EXISTS ( SELECT
+create policy reachable on public.tool_calls for select to authenticated using ( SELECT true
    FROM interactions i
-  WHERE (i.id = tool_calls.interaction_id)));
+  WHERE (i.id = tool_calls.interaction_id));
 
 create policy reachable on public.tool_grants for select to authenticated using (EXISTS ( SELECT
    FROM interactions i
   WHERE ((i.id = tool_grants.interaction_id) AND (i.agent_id = ANY (( SELECT floorwalker.visible_agents() AS visible_agents)::uuid[])))));
 
-create policy reachable on public.tool_permissions for select to authenticated using (EXISTS ( SELECT
+create policy reachable on public.tool_permissions for select to authenticated using ( SELECT true
    FROM interactions i
-  WHERE (i.id = tool_permissions.interaction_id)));
+  WHERE (i.id = tool_permissions.interaction_id));
 
 create policy self_or_admin on public.users for select to authenticated using ((id = ( SELECT floorwalker.actor_id() AS actor_id)) OR (business_id = ( SELECT floorwalker.admin_business() AS admin_business)));
 
-create policy reachable on public.whispers for select to authenticated using (EXISTS ( SELECT
+create policy reachable on public.whispers for select to authenticated using ( SELECT true
    FROM interactions i
-  WHERE (i.id = whispers.interaction_id)));
+  WHERE (i.id = whispers.interaction_id));
 
 -- Rights
 
@@ -7350,6 +7494,10 @@ grant execute on function floorwalker.comparable_definition(jsonb) to service_ro
 
 grant execute on function floorwalker.count_agent_edit() to service_role;
 
+grant execute on function floorwalker.count_archive() to service_role;
+
+grant execute on function floorwalker.count_interaction() to service_role;
+
 grant execute on function floorwalker.count_retention(uuid,bigint,bigint,bigint,bigint) to service_role;
 
 grant execute on function floorwalker.count_tool_edit() to service_role;
@@ -7365,6 +7513,8 @@ grant execute on function floorwalker.crm_open_signals(uuid) to service_role;
 grant execute on function floorwalker.crm_standing(uuid) to service_role;
 
 grant execute on function floorwalker.crm_view(customers) to service_role;
+
+grant execute on function floorwalker.day_of(uuid,timestamp with time zone) to service_role;
 
 grant execute on function floorwalker.delete_subject(uuid,jsonb,uuid,text) to service_role;
 
@@ -7474,6 +7624,10 @@ grant execute on function floorwalker.read_leases(jsonb) to service_role;
 
 grant execute on function floorwalker.receipt_hash(deletion_receipts) to service_role;
 
+grant execute on function floorwalker.recount_days(uuid) to service_role;
+
+grant execute on function floorwalker.recount_moved_days() to service_role;
+
 grant execute on function floorwalker.redact_audit(uuid,text[],text,uuid) to service_role;
 
 grant execute on function floorwalker.refresh_agent_status() to service_role;
@@ -7549,6 +7703,8 @@ grant execute on function floorwalker.visible_agents_of(uuid) to service_role;
 grant execute on function floorwalker.whisper_row(whispers) to service_role;
 
 grant execute on function floorwalker.write_definition(agents,jsonb,jsonb) to service_role;
+
+grant execute on function fold_figures(integer) to service_role;
 
 grant execute on function hand_back(uuid,text) to authenticated;
 
@@ -7636,7 +7792,7 @@ grant execute on function release_control(uuid,bigint,text,uuid) to service_role
 
 grant execute on function release_lease(uuid,bigint,boolean) to service_role;
 
-grant execute on function release_worker(text) to service_role;
+grant execute on function release_worker(text,uuid) to service_role;
 
 grant execute on function request_callback(uuid,bigint,text,text,text) to service_role;
 

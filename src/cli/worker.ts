@@ -40,9 +40,9 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
   });
   const chats = new HostProcesses({
     config,
-    onLost: async (hostId) => {
+    onLost: async (hostId, stalledBy) => {
       await recoverSpooled();
-      await releaseWorker(db, hostId);
+      await releaseWorker(db, hostId, { stalledBy });
       dispatcher.hurry();
     },
     clock: systemClock,

@@ -71,9 +71,18 @@ export async function releaseLease(
   return released;
 }
 
-/** Gives everything back that a process held which is known to be dead. Returns how many interactions that were. */
-export async function releaseWorker(db: Database, workerId: string): Promise<number> {
-  return callFunction(db, 'release_worker', { p_worker_id: workerId }, z.number());
+/**
+ * Gives everything back that a process held which is known to be dead. Returns how many interactions that were.
+ *
+ * @param options.stalledBy the interaction whose work held up all of them, where that is known; it is counted.
+ */
+export async function releaseWorker(
+  db: Database,
+  workerId: string,
+  options: { stalledBy?: string | undefined } = {},
+): Promise<number> {
+  const parameters = { p_worker_id: workerId, p_stalled_by: options.stalledBy ?? null };
+  return callFunction(db, 'release_worker', parameters, z.number());
 }
 
 const polledPermissionSchema = z.object({

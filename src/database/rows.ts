@@ -113,6 +113,8 @@ export const interactionRowSchema = z.looseObject({
   generation: z.number(),
   claim_attempts: z.number(),
   recoveries: z.number(),
+  /** How often this session held up its whole process. */
+  stalls: z.number(),
 });
 export type InteractionRow = z.output<typeof interactionRowSchema>;
 

@@ -20,6 +20,8 @@ import type { Claims } from './worker.ts';
 
 /** An interaction that was lost so often within a short time ends those who take it, and is given up. */
 const MOST_RECOVERIES = 8;
+/** Each time it took all chats of its process along. */
+const MOST_STALLS = 1;
 
 export function createClaims(db: Database, config: Config, log: Log): Claims {
   const rooms = new RoomServiceClient(config.livekit.url, config.livekit.apiKey, config.livekit.apiSecret);
@@ -32,8 +34,10 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
     business,
     snapshot,
   }: ClaimedInteraction): Promise<void> => {
-    const { id: interactionId, recoveries, livekit_room_id: room, interaction_type: channel } = interaction;
-    const step = { step_id: `given-up-${generation}`, step_type: 'given_up', output: { recoveries } };
+    const { id: interactionId, recoveries, stalls, livekit_room_id: room } = interaction;
+    const channel = interaction.interaction_type;
+    const output = { recoveries, stalls };
+    const step = { step_id: `given-up-${generation}`, step_type: 'given_up', output };
     await appendRecords(db, [{ interaction_id: interactionId, generation, steps: [step] }]).catch(() => {});
     await completeInteraction(db, {
       interactionId,
@@ -41,7 +45,7 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
       status: 'failed',
       endReason: 'recovery_failed',
     });
-    log.error({ interaction: interactionId, recoveries }, 'interaction given up: no worker could carry it');
+    log.error({ interaction: interactionId, ...output }, 'interaction given up: no worker could carry it');
     const { book } = loadPromptLibrary(PROMPTS_DIRECTORY).forLanguage(snapshot.language);
     const { voice } = readSettings({ model_settings: {}, voice_settings: snapshot.voice_settings }, () => {});
     const { tts_model: model, voice: name, speed } = voice;
@@ -66,7 +70,8 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
       const claim = await claimInteraction(db, { interactionId, workerId, leaseSeconds });
       if (!claim.claimed) return { refused: claim.reason };
       const { generation } = claim;
-      if (claim.interaction.recoveries <= MOST_RECOVERIES) return { generation };
+      const { recoveries, stalls } = claim.interaction;
+      if (recoveries <= MOST_RECOVERIES && stalls <= MOST_STALLS) return { generation };
       await giveUp(claim);
       return { refused: 'recovery_failed' };
     },

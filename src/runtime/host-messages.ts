@@ -19,3 +19,17 @@ export const hostOrderSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('stop'), drainMs: z.number() }),
 ]);
 export type HostOrder = z.output<typeof hostOrderSchema>;
+
+/** Where the watching thread finds out whose work is running: in another thread's program it reaches only what is global. */
+export const RUNNING_SESSION = Symbol.for('floorwalker.running-session');
+/** The file descriptor of the pipe on which that thread tells the worker; the channel of messages needs the event loop. */
+export const STALL_PIPE = 4;
+
+/** What the thread that watches a process of chats says of its event loop when that stands still. */
+export const stallReportSchema = z.object({
+  /** The session whose work is running, by its identity in the room; null when it is nobody's, or can't be told. */
+  session: z.string().nullable(),
+  /** Where it is, innermost first. */
+  frames: z.array(z.string()),
+});
+export type StallReport = z.output<typeof stallReportSchema>;

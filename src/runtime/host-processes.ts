@@ -1,15 +1,19 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
+import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
-import { type HostOrder, hostReportSchema } from './host-messages.ts';
+import { type HostOrder, hostReportSchema, type StallReport } from './host-messages.ts';
+import { readStallReports } from './stall-reports.ts';
 
 const ENTRY = fileURLToPath(new URL('../chat-host.ts', import.meta.url));
 const FIRST_RESTART_MS = 500;
 const LONGEST_RESTART_MS = 30_000;
 /** Another process is started while the last one still has this part of its places. */
 const SPARE_PART = 0.25;
+/** How much longer than a lease the process's own word is waited for. */
+const REPORT_MS = 2_000;
 /** How long after its drain a process may take to exit. */
 const EXIT_MS = 20_000;
 
@@ -24,13 +28,15 @@ interface HostProcess {
   active: number;
   /** Takes nothing new: it is being replaced, or the worker stops. */
   leaving: boolean;
+  /** The interaction that held it up. */
+  stalledBy: string | undefined;
   cancelStall: () => void;
 }
 
 export interface HostProcessesDeps {
   readonly config: Config;
-  /** A process has ended by itself: what it held is for others to carry on. */
-  onLost(hostId: string): Promise<void>;
+  /** A process has ended by itself: what it held is for others to carry on; `stalledBy` is the interaction at fault. */
+  onLost(hostId: string, stalledBy: string | undefined): Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -100,7 +106,7 @@ export class HostProcesses {
     const { log } = this.#deps;
     // Detached from the terminal's group: Ctrl-C reaches the worker alone, which then drains.
     const child = fork(ENTRY, [String(cap)], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
       detached: true,
     });
     const exit = Promise.withResolvers<void>();
@@ -112,10 +118,12 @@ export class HostProcesses {
       ready: false,
       active: 0,
       leaving: false,
+      stalledBy: undefined,
       cancelStall: () => {},
     };
     this.#processes.add(process);
     child.on('message', (message) => this.#onReport(process, message));
+    readStallReports(child, (report) => this.#onStallReport(process, report));
     child.on('error', (err) => log.error({ err, child: child.pid }, 'a process of chats failed'));
     child.on('exit', (code, signal) => {
       process.cancelStall();
@@ -137,7 +145,7 @@ export class HostProcesses {
     process.leaving = true;
     if (process.hostId !== undefined) {
       this.#deps
-        .onLost(process.hostId)
+        .onLost(process.hostId, process.stalledBy)
         .catch((err: unknown) =>
           log.warn({ err }, 'leases could not be given back; they run out by themselves'),
         );
@@ -150,8 +158,9 @@ export class HostProcesses {
     if (!report.success) return;
     const { clock, config, log } = this.#deps;
     process.cancelStall();
-    // Its event loop does not turn: by then its leases have run out, and others take its chats over.
-    process.cancelStall = clock.after(config.figures.leaseMs, () => this.#onStalled(process));
+    // Its event loop does not turn, and nor does the thread that would say why: by then its leases have run out, and
+    // others take its chats over.
+    process.cancelStall = clock.after(config.figures.leaseMs + REPORT_MS, () => this.#onStalled(process));
     if (report.data.kind === 'ready') {
       process.ready = true;
       process.hostId = report.data.hostId;
@@ -172,10 +181,31 @@ export class HostProcesses {
     this.#grow();
   }
 
+  /** One of its sessions holds all others up: they go on elsewhere, and it is remembered. */
+  #onStallReport(process: HostProcess, { session, frames }: StallReport): void {
+    process.stalledBy = session === null ? undefined : parseAgentIdentity(session)?.interactionId;
+    this.#deps.log.error(
+      {
+        child: process.child.pid,
+        interactions: process.active,
+        interaction: process.stalledBy,
+        frames,
+      },
+      process.stalledBy
+        ? 'a process of chats stands still and is ended: this interaction holds it up'
+        : 'a process of chats stands still and is ended: what holds it up is no interaction, or can not be told',
+    );
+    process.child.kill('SIGKILL');
+  }
+
   #onStalled(process: HostProcess): void {
     const { config, log } = this.#deps;
     log.error(
-      { child: process.child.pid, interactions: process.active, stalledMs: config.figures.leaseMs },
+      {
+        child: process.child.pid,
+        interactions: process.active,
+        stalledMs: config.figures.leaseMs + REPORT_MS,
+      },
       'a process of chats stands still and is ended; its chats are taken over',
     );
     process.child.kill('SIGKILL');

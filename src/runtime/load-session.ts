@@ -20,12 +20,18 @@ export async function loadSessionFor(
   services: ProcessServices,
 ): Promise<InteractionSession> {
   const inbox = new TextInbox(room);
-  const [claim] = await Promise.all([loadClaim(services.db, key, services.config), connect()]);
-  // In a room of somebody else's making the customer may be waited for longer than a lease lasts.
-  const letGo = services.leases.keep(claim, { onPolled: () => {}, onLost: () => {} });
+  let letGo = (): void => {};
+  const loaded = loadClaim(services.db, key, services.config).then((claim) => {
+    // The room may be busy with others, and in one of somebody else's making the customer may be waited for longer
+    // than a lease lasts.
+    letGo = services.leases.keep(claim, { onPolled: () => {}, onLost: () => {} });
+    return claim;
+  });
   try {
+    const [claim] = await Promise.all([loaded, connect()]);
     return new InteractionSession(await findCustomer(claim, room, services), room, inbox, services);
   } finally {
+    await loaded.catch(() => {});
     letGo();
   }
 }

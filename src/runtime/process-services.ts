@@ -21,6 +21,7 @@ import { LeaseKeeper } from '../session/lease-keeper.ts';
 import { loadVad } from '../session/models.ts';
 import { Outbox } from '../session/outbox.ts';
 import type { InteractionStore, SessionNews, SessionServices } from '../session/services.ts';
+import { Ticks } from '../session/ticks.ts';
 import { createToolCallStore } from '../tools/call-store.ts';
 import { ServerPool } from '../tools/server-pool.ts';
 import { createToolTokens } from '../tools/token-rows.ts';
@@ -77,6 +78,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
     toolCalls: createToolCallStore(db),
     toolServers: new ServerPool({ config: config.tools, log, tokens: createToolTokens(db, config.tools) }),
     summon: createSummon(config.livekit),
+    ticks: new Ticks({ everyMs: config.figures.metricsMs, clock }),
     interim: new InterimFeed({
       send: async (rows) => void (await appendInterim(db, { rows })),
       everyMs: INTERIM_MS,

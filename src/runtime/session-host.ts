@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Job } from '@livekit/protocol';
 import { Room } from '@livekit/rtc-node';
+import { bulkhead } from 'cockatiel';
 import { type AgentIdentity, agentIdentity, parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { InteractionSession } from '../session/interaction-session.ts';
@@ -9,6 +10,7 @@ import { AgentLink, type Assignment, type Taken } from './agent-link.ts';
 import { parseJobMetadata } from './job-metadata.ts';
 import { loadSessionFor } from './load-session.ts';
 import type { ProcessServices } from './process-services.ts';
+import type { StallWatch } from './stall-watch.ts';
 import type { Claims } from './worker.ts';
 
 export interface SessionHostDeps {
@@ -17,8 +19,18 @@ export interface SessionHostDeps {
   readonly version: string;
   /** At most this many conversations at once in this process; a hard cap. */
   readonly maxSessions: number;
+  /** Told whose work is begun. */
+  readonly watch: StallWatch;
   readonly log: Log;
 }
+
+/**
+ * So many chats join their rooms at a time. Joining is work for the processor: thirty at once would all be greeted when
+ * the last of them is, in their turn half of them in half the time.
+ */
+const JOINING_AT_ONCE = 4;
+/** Whoever takes longer has something to wait for, and holds up no others. */
+const LONGEST_JOIN_MS = 3_000;
 
 /** A conversation of this process, from its claim on. */
 interface Place {
@@ -39,6 +51,7 @@ export class SessionHost {
   readonly #link: AgentLink;
   /** By the job's id. */
   readonly #places = new Map<string, Place>();
+  readonly #joining = bulkhead(JOINING_AT_ONCE, Number.POSITIVE_INFINITY);
   /** Jobs that are being claimed; they count, or two offers at once would exceed the cap. */
   #claiming = 0;
   #stopping: Promise<void> | undefined;
@@ -127,6 +140,25 @@ export class SessionHost {
     }
   }
 
+  /** A place in the line of those who join: `came` is false when it was given up with `over` before its turn. */
+  #turnToJoin(): { readonly came: Promise<boolean>; over(): void } {
+    const came = Promise.withResolvers<boolean>();
+    const over = Promise.withResolvers<void>();
+    void this.#joining.execute(async () => {
+      came.resolve(true);
+      const cancel = this.#deps.services.clock.after(LONGEST_JOIN_MS, () => over.resolve());
+      await over.promise;
+      cancel();
+    });
+    return {
+      came: came.promise,
+      over() {
+        came.resolve(false);
+        over.resolve();
+      },
+    };
+  }
+
   async #giveUp(job: Job): Promise<void> {
     const place = this.#places.get(job.id);
     this.#places.delete(job.id);
@@ -142,17 +174,25 @@ export class SessionHost {
     const place = this.#places.get(job.id);
     const key = parseAgentIdentity(identity);
     if (!place || !key) return;
-    place.ended = this.#run(place, url, token).finally(() => this.#places.delete(job.id));
+    place.ended = this.#deps.watch
+      .run(identity, () => this.#run(place, url, token))
+      .finally(() => this.#places.delete(job.id));
   }
 
   async #run(place: Place, url: string, token: string): Promise<void> {
     const { services, log } = this.#deps;
     const { interactionId: interaction, generation } = place.key;
     const room = new Room();
+    const turn = this.#turnToJoin();
     try {
-      const connect = () => room.connect(url, token, { autoSubscribe: true, dynacast: false });
+      const connect = async () => {
+        // Its claim may have turned out to be stale meanwhile, and nobody waits for this room any more.
+        if (!(await turn.came)) return;
+        await room.connect(url, token, { autoSubscribe: true, dynacast: false });
+      };
       place.session = await loadSessionFor(place.key, room, connect, services);
       await place.session.start();
+      turn.over();
       const outcome = await place.session.outcome;
       log.info({ interaction, generation, outcome }, 'chat done');
     } catch (err) {
@@ -160,6 +200,7 @@ export class SessionHost {
       // For the next worker to take at once, rather than when the lease runs out.
       await this.#deps.claims.release(place.key).catch(() => {});
     } finally {
+      turn.over();
       await room.disconnect().catch(() => {});
     }
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { voice } from '@livekit/agents';
 import { DisconnectReason, type Room, RoomEvent } from '@livekit/rtc-node';
 import type { PromptBook } from '../definitions/prompts.ts';
@@ -115,7 +116,7 @@ export class InteractionSession {
   async start(): Promise<void> {
     const claim = this.#claim;
     this.#releaseLease = this.#services.leases.keep(claim, {
-      onPolled: (news) => this.#onNews(news),
+      onPolled: AsyncLocalStorage.bind((news: SessionNews) => this.#onNews(news)),
       onLost: () => void this.leave('another worker holds the interaction'),
       onUnreachable: (forMs) => {
         this.#outage.unreachable(forMs);

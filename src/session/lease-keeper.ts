@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Log } from '../log.ts';
 import type { Clock } from './clock.ts';
 import type { RecordKey } from './outbox.ts';
@@ -46,6 +47,8 @@ interface Held<Polled> {
  */
 export class LeaseKeeper<Polled extends PolledSession> {
   readonly #deps: LeaseKeeperDeps<Polled>;
+  /** The work of all is nobody's, whoever's session began it. */
+  readonly #forAll = AsyncLocalStorage.snapshot();
   readonly #held = new Map<string, Held<Polled>>();
   #cancelPoll: (() => void) | undefined;
   #cancelBeat: (() => void) | undefined;
@@ -106,7 +109,7 @@ export class LeaseKeeper<Polled extends PolledSession> {
       return;
     }
     this.#cancelPoll?.();
-    void this.#poll();
+    void this.#forAll(() => this.#poll());
   }
 
   /** One poll now; resolves when its news has been delivered. */
@@ -117,8 +120,10 @@ export class LeaseKeeper<Polled extends PolledSession> {
   #start(): void {
     if (!this.#stopped) return;
     this.#stopped = false;
-    this.#schedulePoll();
-    this.#scheduleBeat();
+    this.#forAll(() => {
+      this.#schedulePoll();
+      this.#scheduleBeat();
+    });
   }
 
   #stop(): void {

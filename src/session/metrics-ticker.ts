@@ -4,8 +4,10 @@ import type { ConversationScorer, Turn, TurnScore } from '../scoring/types.ts';
 import { INITIAL_SATISFACTION } from '../scoring/types.ts';
 import { type Clock, within } from './clock.ts';
 import type { MetricRecord } from './outbox.ts';
+import type { Ticks } from './ticks.ts';
 
 export interface MetricsTickerDeps {
+  readonly ticks: Ticks;
   readonly everyMs: number;
   /** Fast and always there; gives the row when the refining scorer is late. */
   readonly device: ConversationScorer;
@@ -18,42 +20,27 @@ export interface MetricsTickerDeps {
   readonly log: Log;
 }
 
-/**
- * One row every five seconds, counted from the beginning and not from the last row: a late tick stays one
- * tick, and one that was missed altogether (a stopped process) is not made up for with an invented row. A
- * successor counts from the same beginning, so that it goes on at the same ticks and none has two rows.
- */
+/** One row at each of the process's ticks, five seconds apart. */
 export class MetricsTicker {
   readonly #deps: MetricsTickerDeps;
-  readonly #startedAt: number;
-  #cancel: (() => void) | undefined;
+  #unsubscribe: (() => void) | undefined;
   #abort = new AbortController();
   #stopped = false;
+  /** What was scored last: while nobody says anything there is nothing to work out anew. */
+  #scored: { readonly turns: readonly Turn[]; readonly scores: Promise<TurnScore[]> } | undefined;
 
-  constructor(deps: MetricsTickerDeps, startedAt: number) {
+  constructor(deps: MetricsTickerDeps) {
     this.#deps = deps;
-    this.#startedAt = startedAt;
   }
 
   start(): void {
-    this.#schedule();
+    this.#unsubscribe = this.#deps.ticks.subscribe((at) => void this.#tick(at));
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#cancel?.();
+    this.#unsubscribe?.();
     this.#abort.abort();
-  }
-
-  #schedule(): void {
-    if (this.#stopped) return;
-    const { clock, everyMs } = this.#deps;
-    const elapsed = clock.now() - this.#startedAt;
-    const next = (Math.floor(elapsed / everyMs) + 1) * everyMs;
-    this.#cancel = clock.after(next - elapsed, () => {
-      void this.#tick(this.#startedAt + next);
-      this.#schedule();
-    });
   }
 
   async #tick(at: number): Promise<void> {
@@ -74,13 +61,31 @@ export class MetricsTicker {
   }
 
   async #score(turns: Turn[]): Promise<TurnScore> {
-    const { device, refining, clock, everyMs } = this.#deps;
+    const { refining, clock, everyMs } = this.#deps;
     const options = { signal: this.#abort.signal };
-    const quick = device.score(turns, options);
+    const quick = this.#scoreOnDevice(turns);
     // The refined score must be in the row of this tick, not of the next.
     const asked = refining?.score(turns, options).catch(() => undefined);
     const refined = asked ? await within(clock, everyMs * 0.8, asked) : undefined;
     const scores = refined ?? (await quick);
     return scores.at(-1) ?? { sentiment: 'neutral', satisfaction: INITIAL_SATISFACTION };
   }
+
+  #scoreOnDevice(turns: readonly Turn[]): Promise<TurnScore[]> {
+    const known = this.#scored;
+    if (known && sameTurns(known.turns, turns)) return known.scores;
+    const scores = this.#deps.device.score(turns, { signal: this.#abort.signal });
+    this.#scored = { turns: [...turns], scores };
+    scores.catch(() => {
+      this.#scored = undefined;
+    });
+    return scores;
+  }
+}
+
+function sameTurns(one: readonly Turn[], other: readonly Turn[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ role, text }, place) => role === other[place]?.role && text === other[place]?.text)
+  );
 }

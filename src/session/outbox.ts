@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from './clock.ts';
@@ -105,6 +106,8 @@ const BATCH_CHARACTERS = 1_000_000;
  */
 export class Outbox {
   readonly #options: OutboxOptions;
+  /** The work of all is nobody's, whoever's record began it. */
+  readonly #forAll = AsyncLocalStorage.snapshot();
   readonly #capacity: number;
   #queue: Entry[] = [];
   #running = false;
@@ -168,7 +171,7 @@ export class Outbox {
     if (this.#running) return;
     this.#running = true;
     // What is added in the same turn of the event loop goes in one batch.
-    setImmediate(() => void this.#drain());
+    this.#forAll(() => setImmediate(() => void this.#drain()));
   }
 
   async #drain(): Promise<void> {

@@ -13,6 +13,7 @@ import type { InterimFeed } from './interim-feed.ts';
 import type { LeaseKeeper, PolledSession } from './lease-keeper.ts';
 import type { Outbox, RecordKey } from './outbox.ts';
 import type { Resolution } from './resolutions.ts';
+import type { Ticks } from './ticks.ts';
 import type { WrapUp } from './wrap-up.ts';
 
 /** News of one interaction, from the poll. */
@@ -80,6 +81,8 @@ export interface SessionServices {
   readonly interactions: InteractionStore;
   readonly toolCalls: ToolCallStore;
   readonly interim: InterimFeed;
+  /** When the five-second rows are made. */
+  readonly ticks: Ticks;
   readonly deviceScorer: ConversationScorer;
   readonly modelScorer?: ConversationScorer | undefined;
   readonly rooms: RoomServiceClient;

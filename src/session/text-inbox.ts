@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Room, TextStreamReader } from '@livekit/rtc-node';
 import { TOPIC_CHAT } from '../domain/identities.ts';
 
@@ -15,10 +16,12 @@ export class TextInbox {
 
   constructor(room: Room) {
     this.#room = room;
-    room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => {
-      if (this.#take) this.#take(reader, identity);
-      else this.#early.push([reader, identity]);
+    // LiveKit tells all rooms of a process from one place; what is written here is work of this session.
+    const take = AsyncLocalStorage.bind((...message: Parameters<Take>) => {
+      if (this.#take) this.#take(...message);
+      else this.#early.push(message);
     });
+    room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => take(reader, identity));
   }
 
   /** Hands over what came until now, and from now on whatever comes. */

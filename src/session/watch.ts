@@ -36,20 +36,18 @@ export class Watch {
     const { claim, services, prompts, conversation, replies } = deps;
     const { clock, config, outbox, deviceScorer, modelScorer } = services;
     this.#heardAt = clock.now();
-    this.#ticker = new MetricsTicker(
-      {
-        everyMs: config.figures.metricsMs,
-        device: deviceScorer,
-        refining: modelScorer,
-        turns: () => conversation.turns(),
-        state: () => this.#state(),
-        describe: describeFeed,
-        onRow: (row) => void outbox.metric(claim, row),
-        clock,
-        log: deps.log,
-      },
-      claim.startedAt,
-    );
+    this.#ticker = new MetricsTicker({
+      ticks: services.ticks,
+      everyMs: config.figures.metricsMs,
+      device: deviceScorer,
+      refining: modelScorer,
+      turns: () => conversation.turns(),
+      state: () => this.#state(),
+      describe: describeFeed,
+      onRow: (row) => void outbox.metric(claim, row),
+      clock,
+      log: deps.log,
+    });
     if (claim.channel === 'voice') {
       this.#silence = new Silence({
         replies,

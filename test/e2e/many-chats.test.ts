@@ -11,7 +11,11 @@ let agent: Agent;
 const customers: Customer[] = [];
 
 beforeAll(async () => {
-  model = await setupModel((request) => `Heard: ${request.lastUser}`);
+  model = await setupModel((request) =>
+    request.lastUser.includes('measure')
+      ? { toolCalls: [{ name: 'measure', arguments: { size: `${'a'.repeat(60)}!` } }] }
+      : `Heard: ${request.lastUser}`,
+  );
   model.background(wantsJson, () => ({ text: '{}' }));
   stack = await setupStack({
     openaiBaseUrl: model.openaiBaseUrl,
@@ -19,7 +23,24 @@ beforeAll(async () => {
     env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
     figures: { rejoinChatMs: 500 },
   });
-  agent = await stack.createAgent({ maxConcurrentInteractions: 20 });
+  agent = await stack.createAgent({
+    maxConcurrentInteractions: 20,
+    tools: [
+      {
+        toolName: 'measure',
+        toolConfig: {
+          endpoint: 'https://tools.example.com/measure',
+          method: 'GET',
+          description: 'Measures a parcel.',
+          input_schema: {
+            type: 'object',
+            // Somebody's mistake: for words that nearly fit, it tries all of their two to the power of 60 divisions.
+            properties: { size: { type: 'string', pattern: '^(a+)+$' } },
+          },
+        },
+      },
+    ],
+  });
 }, 90_000);
 
 afterAll(async () => {
@@ -38,11 +59,15 @@ function processes(): number[] {
   return lines.map((line) => z.looseObject({ child: z.number() }).parse(JSON.parse(line)).child);
 }
 
-async function join(count: number): Promise<Customer[]> {
+async function joinWithIds(count: number): Promise<{ customer: Customer; id: string }[]> {
   const joined = await Promise.all(Array.from({ length: count }, () => stack.join(agent)));
   customers.push(...joined.map(({ customer }) => customer));
   await Promise.all(joined.map(({ customer }) => customer.waitForText(/AI assistant/)));
-  return joined.map(({ customer }) => customer);
+  return joined.map(({ customer, created }) => ({ customer, id: created.interaction_id }));
+}
+
+async function join(count: number): Promise<Customer[]> {
+  return (await joinWithIds(count)).map(({ customer }) => customer);
 }
 
 async function converse(customer: Customer, words: string): Promise<void> {
@@ -80,3 +105,28 @@ test('a process of chats that stands still is replaced, and its chats go on in a
   expect(stack.log.some((line) => line.includes('stands still'))).toBe(true);
   expect(() => process.kill(stalled, 0)).toThrow();
 });
+
+const culpritSchema = z.looseObject({ interaction: z.string(), frames: z.array(z.string()) });
+
+test('a session that holds up its process is named; the second time it is given up, and the others go on', async () => {
+  const [culprit, neighbour] = await joinWithIds(2);
+  if (!culprit || !neighbour) throw new Error('two were asked for');
+  await Promise.all([culprit, neighbour].map(({ customer }) => converse(customer, 'hello')));
+  await culprit.customer.send('please measure my parcel');
+  const status = async () => {
+    const [row] = await stack.database
+      .sql`select status, end_reason from interactions where id = ${culprit.id}`;
+    return row;
+  };
+  await expect
+    .poll(status, { timeout: 90_000, interval: 250 })
+    .toEqual({ status: 'failed', end_reason: 'recovery_failed' });
+  const named = stack.log
+    .filter((line) => line.includes('this interaction holds it up'))
+    .map((line) => culpritSchema.parse(JSON.parse(line)));
+  expect(named.map(({ interaction }) => interaction)).toEqual([culprit.id, culprit.id]);
+  // Where it is, for whoever has to mend it.
+  expect(named[0]?.frames.join(' ')).toContain('input-schema.ts');
+  await neighbour.customer.waitForText(/lost the connection/, { deadlineMs: 40_000 });
+  await converse(neighbour.customer, 'still there?');
+}, 180_000);

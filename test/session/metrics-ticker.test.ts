@@ -3,6 +3,7 @@ import { createLog } from '../../src/log.ts';
 import type { ConversationScorer, Turn } from '../../src/scoring/types.ts';
 import { MetricsTicker } from '../../src/session/metrics-ticker.ts';
 import type { MetricRecord } from '../../src/session/outbox.ts';
+import { Ticks } from '../../src/session/ticks.ts';
 import { ManualClock, settled } from '../support/clock.ts';
 
 const TURNS: Turn[] = [{ role: 'customer', text: 'Where is my parcel?' }];
@@ -15,26 +16,24 @@ function setup(given: { device?: ConversationScorer; refining?: ConversationScor
   const clock = new ManualClock();
   const startedAt = clock.now();
   const rows: MetricRecord[] = [];
-  const ticker = new MetricsTicker(
-    {
-      everyMs: 5_000,
-      device: given.device ?? scorer(55),
-      refining: given.refining,
-      turns: () => given.turns ?? TURNS,
-      state: () => ({
-        control: 'agent',
-        customerSilentMs: 0,
-        agentSpeaking: false,
-        customerSpeaking: false,
-        supervisorRequested: false,
-      }),
-      describe: (turns) => `${turns.length} turns`,
-      onRow: (row) => rows.push(row),
-      clock,
-      log: createLog({ level: 'silent' }),
-    },
-    startedAt,
-  );
+  const ticker = new MetricsTicker({
+    ticks: new Ticks({ everyMs: 5_000, clock }),
+    everyMs: 5_000,
+    device: given.device ?? scorer(55),
+    refining: given.refining,
+    turns: () => given.turns ?? TURNS,
+    state: () => ({
+      control: 'agent',
+      customerSilentMs: 0,
+      agentSpeaking: false,
+      customerSpeaking: false,
+      supervisorRequested: false,
+    }),
+    describe: (turns) => `${turns.length} turns`,
+    onRow: (row) => rows.push(row),
+    clock,
+    log: createLog({ level: 'silent' }),
+  });
   const offsets = () => rows.map((row) => Date.parse(row.timestamp) - startedAt);
   return { clock, rows, ticker, offsets };
 }
@@ -118,4 +117,44 @@ it('a scorer that fails costs its row and none of the next', async () => {
   ticker.start();
   await clock.advance(10_000);
   expect(offsets()).toEqual([10_000]);
+});
+
+it('whoever begins between two ticks is measured with all others, and at the same moments in every process', async () => {
+  const clock = new ManualClock();
+  const [one, other] = [new Ticks({ everyMs: 5_000, clock }), new Ticks({ everyMs: 5_000, clock })];
+  const told: [string, number][] = [];
+  const startedAt = clock.now();
+  one.subscribe((at) => told.push(['early', at - startedAt]));
+  await clock.advance(1_234);
+  const leave = one.subscribe((at) => told.push(['late', at - startedAt]));
+  other.subscribe((at) => told.push(['elsewhere', at - startedAt]));
+  await clock.advance(4_000);
+  leave();
+  await clock.advance(5_000);
+  expect(told).toEqual([
+    ['early', 5_000],
+    ['late', 5_000],
+    ['elsewhere', 5_000],
+    ['early', 10_000],
+    ['elsewhere', 10_000],
+  ]);
+});
+
+it('works a score out once as long as nobody says anything', async () => {
+  let scored = 0;
+  const device: ConversationScorer = {
+    kind: 'device',
+    score: async () => {
+      scored += 1;
+      return [{ sentiment: 'neutral', satisfaction: 55 }];
+    },
+  };
+  const turns = [...TURNS];
+  const { clock, ticker, rows } = setup({ device, turns });
+  ticker.start();
+  await clock.advance(15_000);
+  expect([rows.length, scored]).toEqual([3, 1]);
+  turns.push({ role: 'customer', text: 'Hello?' });
+  await clock.advance(5_000);
+  expect([rows.length, scored]).toEqual([4, 2]);
 });

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { seedHistory, seedOpenChats } from '../../bench/history.ts';
+import { setupDatabase, type TestDatabase } from '../support/database.ts';
+import type { Person } from '../support/fixtures.ts';
+
+/** Few enough to be made in seconds, many enough that reading them all is told from reading a page. */
+const ARCHIVES = 12_000;
+/** What a search may walk, twice (once to find, once to count), and each row in two tables. */
+const WALK = 1_500;
+const LARGE = [
+  'interactions',
+  'interaction_archives',
+  'archive_search',
+  'interaction_messages',
+  'realtime_metrics',
+];
+
+let db: TestDatabase;
+let admin: Person;
+let supervisor: Person;
+beforeAll(async () => {
+  db = await setupDatabase();
+  const { id: businessId } = await db.createBusiness();
+  [admin, supervisor] = await Promise.all([
+    db.createUser({ businessId, role: 'admin' }),
+    db.createUser({ businessId }),
+  ]);
+  const agents = await Promise.all(
+    [supervisor.id, undefined, undefined, undefined].map((supervisorId) =>
+      db.createAgent({ businessId, ...(supervisorId === undefined ? {} : { supervisorId }) }),
+    ),
+  );
+  const agentIds = agents.map(({ id }) => id);
+  await seedHistory(db.sql, { businessId, agentIds, interactions: ARCHIVES, wordsEach: 40, days: 80 });
+  await seedOpenChats(db.sql, { businessId, agentIds, chats: 50, metrics: 20_000 });
+}, 120_000);
+afterAll(() => db?.stop());
+
+interface Reading {
+  /** Rows of whole tables that were read. */
+  readonly scanned: number;
+  /** Rows that an index led to. */
+  readonly fetched: number;
+}
+
+/** What one call reads of the large tables, as PostgreSQL counts it itself, and how many rows it answers with. */
+async function readingOf(
+  person: Person,
+  call: string,
+  argument: string,
+): Promise<Reading & { readonly rows: number }> {
+  return db.sql.begin(async (tx) => {
+    await tx`select set_config('request.jwt.claim.sub', ${person.id}, true)`;
+    await tx`select set_config('request.jwt.claims', ${JSON.stringify({ sub: person.id })}, true)`;
+    // The counters go on from what this connection did before and has not reported yet.
+    const count = async (): Promise<Reading> => {
+      const [row] = await tx<{ scanned: number; fetched: number }[]>`
+        select coalesce(sum(seq_tup_read), 0)::int as scanned, coalesce(sum(idx_tup_fetch), 0)::int as fetched
+        from pg_stat_xact_user_tables where relname = any (${LARGE})`;
+      return row ?? { scanned: 0, fetched: 0 };
+    };
+    const before = await count();
+    const [answer] = await tx.unsafe<{ rows: number }[]>(`select jsonb_array_length(${call}) as rows`, [
+      argument,
+    ]);
+    const after = await count();
+    return {
+      rows: Number(answer?.rows),
+      scanned: after.scanned - before.scanned,
+      fetched: after.fetched - before.fetched,
+    };
+  });
+}
+
+const search = (person: Person, filter: object) =>
+  readingOf(person, 'search_archives($1::text::jsonb, null, null, 26)', JSON.stringify(filter));
+
+describe('among many archives a search', () => {
+  it.each([
+    ['without a filter reads a page', {}, 4 * 26],
+    ['for a frequent word stops at a page', { text: 'w1' }, 10 * 26],
+    ['for a frequent tag stops where the page is full', { sentiment: 'critical' }, 20 * 26],
+    ['since a date reads a page', { from: new Date(Date.now() - 40 * 86_400_000).toISOString() }, 4 * 26],
+  ])('%s', async (_, filter, most) => {
+    for (const person of [admin, supervisor]) {
+      const { rows, scanned, fetched } = await search(person, filter);
+      expect(rows).toBe(26);
+      expect(scanned).toBe(0);
+      expect(fetched).toBeLessThan(most);
+    }
+  });
+
+  it.each([
+    ['a rare word', { text: 'w19777' }],
+    ['a word that nobody said', { text: 'unheardof' }],
+    ['a frequent word together with a rare one', { text: 'w1 w19777' }],
+    ['frequent words that hardly meet', { text: 'w3 w5 w7 w11 w13 w17', tag: 'topic_3', issue: 'issue_3' }],
+    ['a whole phone number', { phone: '+31612345678' }],
+    ['a piece of a phone number and a word', { phone: '4321', text: 'w2' }],
+  ])('for %s reads its walk and the hits, and never a table', async (_, filter) => {
+    for (const person of [admin, supervisor]) {
+      const { scanned, fetched, rows } = await search(person, filter);
+      expect(scanned).toBe(0);
+      expect(fetched).toBeLessThan(WALK + 500);
+      expect(rows).toBeLessThanOrEqual(26);
+    }
+  });
+
+  it('finds by its two ways what a plain reading of all rows finds', async () => {
+    for (const [filter, condition] of [
+      [{ text: 'w300' }, "s.words @@ 'w300'"],
+      [{ text: 'w4000' }, "s.words @@ 'w4000'"],
+      [{ phone: '432' }, "s.phone_digits like '%432%'"],
+      [{ issue: 'issue_7', sentiment: 'critical' }, "s.keys @> '{issue:issue_7,sentiment:critical}'"],
+    ] as const) {
+      const expected = await db.sql.unsafe<{ id: string }[]>(
+        `select s.interaction_id as id from floorwalker.archive_search s where ${condition}
+         order by s.happened_at desc, s.interaction_id desc limit 200`,
+      );
+      const { data } = await admin.client.rpc('search_archives', { p_filter: filter, p_limit: 200 });
+      const found = (data as { interaction_id: string }[]).map(({ interaction_id }) => interaction_id);
+      expect(found, JSON.stringify(filter)).toEqual(expected.map(({ id }) => id));
+      expect(found.length).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('among many interactions the figures', () => {
+  it.each([
+    ['leaderboard', "leaderboard('month')"],
+    ['own figures or those of the business', "performance('month')"],
+    ['figures by agent', "performance_by_agent('month')"],
+    ['figures day by day', 'performance_series(30)'],
+  ])('of the %s are read without the interactions', async (_, call) => {
+    for (const person of [admin, supervisor]) {
+      const { scanned, fetched } = await readingOf(person, `${call} || jsonb_build_array($1::text)`, 'x');
+      expect(scanned).toBe(0);
+      expect(fetched).toBeLessThan(50);
+    }
+  });
+});
+
+/** As PostgreSQL explains it. */
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string | undefined;
+  readonly Plans?: readonly Plan[] | undefined;
+}
+const planSchema: z.ZodType<Plan> = z.lazy(() =>
+  z.object({
+    'Node Type': z.string(),
+    'Relation Name': z.string().optional(),
+    Plans: z.array(planSchema).optional(),
+  }),
+);
+const explainedSchema = z.tuple([z.object({ 'QUERY PLAN': z.tuple([z.object({ Plan: planSchema })]) })]);
+
+function wholeTables(plan: Plan): string[] {
+  const below = (plan.Plans ?? []).flatMap(wholeTables);
+  const table = plan['Relation Name'];
+  return plan['Node Type'].includes('Seq Scan') && table && LARGE.includes(table) ? [table, ...below] : below;
+}
+
+describe('among many interactions the plan', () => {
+  it.each([
+    ['of the floor', 'select * from live_interactions limit 100'],
+    ['of the newest interactions', 'select * from interactions order by created_at desc, id desc limit 51'],
+    [
+      "of one conversation's measurements",
+      `select * from realtime_metrics where interaction_id = '00000000-0000-4000-8000-000000000000'
+       order by "timestamp" desc limit 60`,
+    ],
+  ])('%s reads no whole table', async (_, query) => {
+    for (const person of [admin, supervisor]) {
+      const rows = await db.sql.begin(async (tx) => {
+        await tx`select set_config('request.jwt.claim.sub', ${person.id}, true)`;
+        await tx`select set_config('request.jwt.claims', ${JSON.stringify({ sub: person.id, role: 'authenticated' })}, true)`;
+        await tx`set local role authenticated`;
+        return tx.unsafe(`explain (format json) ${query}`);
+      });
+      const [row] = explainedSchema.parse([...rows]);
+      expect(wholeTables(row['QUERY PLAN'][0].Plan)).toEqual([]);
+    }
+  });
+});
