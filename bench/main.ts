@@ -9,8 +9,11 @@ import { measureDensity } from './parts/density.ts';
 import { measureEvents } from './parts/events.ts';
 import { measureMcp } from './parts/mcp.ts';
 import { measureMemory } from './parts/memory.ts';
+import { measurePauses } from './parts/pauses.ts';
 import { measurePermission } from './parts/permission.ts';
+import { measureQueries } from './parts/queries.ts';
 import { measureRecovery } from './parts/recovery.ts';
+import { measureScale } from './parts/scale.ts';
 import { measureStart } from './parts/start.ts';
 import { measureTakeover } from './parts/takeover.ts';
 import { measureVoice } from './parts/voice.ts';
@@ -25,11 +28,14 @@ const MEASURES: Record<Exclude<PartName, 'mcp'>, Measure> = {
   chat: measureChat,
   permission: measurePermission,
   voice: measureVoice,
+  pauses: measurePauses,
   events: measureEvents,
   console: measureConsole,
   takeover: measureTakeover,
   recovery: measureRecovery,
   density: measureDensity,
+  scale: measureScale,
+  queries: measureQueries,
 };
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 

@@ -1,7 +1,7 @@
 import type { PartName } from './options.ts';
 
-/** `x` is a ratio. */
-export type Unit = 'ms' | 'MB' | 'kB' | 'lines' | 'x';
+/** `x` is a ratio; the mean is what counts of `%`. */
+export type Unit = 'ms' | 'MB' | 'kB' | 's' | 'lines' | 'x' | '%';
 
 export interface Series {
   readonly part: PartName;

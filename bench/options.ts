@@ -7,12 +7,15 @@ export const PARTS = [
   'chat',
   'permission',
   'voice',
+  'pauses',
   'takeover',
   'recovery',
   'console',
   'events',
   'mcp',
   'density',
+  'scale',
+  'queries',
 ] as const;
 export type PartName = (typeof PARTS)[number];
 
@@ -31,11 +34,19 @@ export interface BenchOptions {
   readonly kills: number;
   /** Chats with and without guarantees. */
   readonly comparisons: number;
+  readonly pauses: number;
   /** Chats that begin at once, and how often. */
   readonly burst: number;
   readonly bursts: number;
   /** Seconds for which the console is watched with 100 conversations. */
   readonly watch: number;
+  /** Open chats at most, and for how many seconds each number of them is looked at. */
+  readonly scale: number;
+  readonly window: number;
+  /** How much the business has behind it, rows of metrics of its open chats, and queries of each kind. */
+  readonly interactions: number;
+  readonly metrics: number;
+  readonly queries: number;
   /** Where the JSON goes; by default a new file in `bench/results`. */
   readonly json: string | undefined;
 }
@@ -49,10 +60,13 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   voice        joining a call, and from the caller's last word to the first sound of the answer
   events       from a commit to 1, 100 and 1,000 listeners of the event stream, and what they cost the API
   console      the supervisor's page: weight, start, from a click to the tool, 100 conversations at once
+  pauses       callers who pause in mid-sentence, beside the bare framework: who is talked into, how quick it is
   takeover     from a takeover's commit to the agent's last word, in chats and calls, and back
   recovery     from a SIGKILL to the next answer; a turn beside the same build with a store that forgets
   mcp          tool servers: a call beside the bare SDK's, 50 servers for 100 conversations, 10 of them down
   density      many chats that begin at once, beside the bare framework: first replies, memory per idle chat
+  scale        what a chat costs at 1, 10, 50, 100 and 200 of them, and whether five-second rows come in time
+  queries      what the console asks of a business with much behind it; making it takes the most time
 
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)
@@ -64,7 +78,13 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --kills N      conversations that lose what carries them; one process holds several (10)
   --comparisons N  chats with the guarantees and without (3)
   --changes N    changes told to each crowd of listeners (50)
+  --pauses N     sentences with a pause, of each (12)
   --burst N      chats that begin at once (30)        --bursts N     how often (3)
+  --scale N      chats that are open at once, at most (50; the goal is stated for 200)
+  --window N     seconds in which each size is looked at (20)
+  --interactions N  ended interactions behind the queries (100000; the goal is stated for 1000000)
+  --metrics N    rows of metrics of open chats beside them (1000000; the goal is stated for 10000000)
+  --queries N    queries of each kind (20)
   --json FILE    where the JSON goes (bench/results/<time>.json)
 `;
 
@@ -88,9 +108,15 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       takeovers: number(100),
       kills: number(10),
       comparisons: number(3),
+      pauses: number(12),
       burst: number(30),
       bursts: number(3),
       watch: number(30),
+      scale: number(50),
+      window: number(20),
+      interactions: number(100_000),
+      metrics: number(1_000_000),
+      queries: number(20),
     },
   });
   if (values.help) return 'help';
@@ -100,10 +126,10 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       throw new Error(`There is no "${name}" to measure; there are ${PARTS.join(', ')}.`);
     return part;
   });
-  const count = (name: string, text: string): number => {
+  const count = (name: string, text: string, most = 1_000): number => {
     const value = Number(text);
-    if (Number.isInteger(value) && value >= 1 && value <= 1_000) return value;
-    throw new Error(`--${name} is "${text}" and not a whole number from 1 to 1000.`);
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw new Error(`--${name} is "${text}" and not a whole number from 1 to ${most}.`);
   };
   return {
     parts: names.length === 0 ? PARTS : PARTS.filter((part) => names.includes(part)),
@@ -118,9 +144,15 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     takeovers: count('takeovers', values.takeovers),
     kills: count('kills', values.kills),
     comparisons: count('comparisons', values.comparisons),
+    pauses: count('pauses', values.pauses),
     burst: count('burst', values.burst),
     bursts: count('bursts', values.bursts),
     watch: count('watch', values.watch),
+    scale: count('scale', values.scale),
+    window: count('window', values.window),
+    interactions: count('interactions', values.interactions, 10_000_000),
+    metrics: count('metrics', values.metrics, 100_000_000),
+    queries: count('queries', values.queries),
     json: values.json,
   };
 }

@@ -124,14 +124,25 @@ async function usage(parent: number): Promise<Map<number, number>> {
   );
 }
 
-/** What a process and all that descend from it weigh together; shared pages count once where Linux tells. */
-export async function familyMemoryMb(root: number): Promise<number> {
+/** A process and all that descend from it. */
+async function familyOf(root: number): Promise<number[]> {
   const all = await parents();
   const family = new Set([root]);
   for (let size = 0; size !== family.size; ) {
     size = family.size;
     for (const [pid, parent] of all) if (family.has(parent)) family.add(pid);
   }
-  const memories = await Promise.all([...family].map((pid) => memoryOf(pid)));
+  return [...family];
+}
+
+/** What a process and all that descend from it weigh together; shared pages count once where Linux tells. */
+export async function familyMemoryMb(root: number): Promise<number> {
+  const memories = await Promise.all((await familyOf(root)).map((pid) => memoryOf(pid)));
   return memories.reduce((sum, memory) => sum + (memory?.pssMb ?? memory?.rssMb ?? 0), 0);
+}
+
+/** Processor time of a process and of all that descend from it and still run. */
+export async function familyCpuMs(root: number): Promise<number> {
+  const times = await Promise.all((await familyOf(root)).map((pid) => cpuMs(pid)));
+  return times.reduce((sum, ms) => sum + ms, 0);
 }

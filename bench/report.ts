@@ -52,6 +52,10 @@ function figures({ values }: Series) {
   };
 }
 
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function show(value: number): string {
   return value.toFixed(Math.abs(value) < 10 ? 1 : 0);
 }
@@ -60,6 +64,7 @@ function show(value: number): string {
 export function table({ series, failures }: Measurements): string {
   const rows = series.map((one) => {
     const { median, p95, p99, worst, n } = figures(one);
+    if (one.unit === '%') return [one.part, one.name, show(mean(one.values)), '', '', '', '%', String(n)];
     return [one.part, one.name, show(median), show(p95), show(p99), show(worst), one.unit, String(n)];
   });
   const all = [['part', 'what', 'median', 'p95', 'p99', 'worst', '', 'n'], ...rows];

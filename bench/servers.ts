@@ -17,6 +17,7 @@ const speechSchema = z.object({ openai_base_url: z.string(), deepgram_base_url: 
 
 export interface Servers {
   readonly databaseUrl: string;
+  readonly postgresPid: number;
   readonly supabaseUrl: string;
   readonly keys: SupabaseKeys;
   readonly livekit: EmbeddedLiveKit;
@@ -80,6 +81,7 @@ export async function startServers(
   const speech = speechSchema.parse(JSON.parse(line));
   return {
     databaseUrl: postgres.url,
+    postgresPid: postgres.pid,
     supabaseUrl,
     keys,
     livekit,

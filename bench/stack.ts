@@ -7,6 +7,7 @@ import { freeTcpPort } from '../src/embedded/ports.ts';
 import { pollUntil } from '../src/embedded/ready.ts';
 import { type Customer, joinAsCustomer } from '../src/embedded/rehearsal/caller/caller.ts';
 import { type Agent, createFixtures, type Fixtures, type Person } from '../test/support/fixtures.ts';
+import type { BareServers } from './bare/contestant.ts';
 import { type InstantModel, startModel } from './model.ts';
 import { untilQuiet } from './processes.ts';
 import { plainEnvironment, type Servers, startServers } from './servers.ts';
@@ -97,6 +98,13 @@ export class Stack {
     return this.#worker.pid;
   }
 
+  /** What the bare framework needs of all this. */
+  get bareServers(): BareServers {
+    const { livekit, speech } = this.servers;
+    const { openaiBaseUrl } = this.model;
+    return { livekit, speech, openaiBaseUrl, logFile: this.#logFile };
+  }
+
   /** Where the output of a process of this run goes. */
   logFile(name: string): string {
     return this.#logFile(name);
@@ -126,7 +134,7 @@ export class Stack {
   }
 
   /** @returns the milliseconds from its start to its registration with LiveKit. */
-  async startWorker(): Promise<number> {
+  async startWorker(settings: Record<string, string> = {}): Promise<number> {
     const port = await freeTcpPort();
     const began = Date.now();
     let registered = 0;
@@ -134,7 +142,7 @@ export class Stack {
       name: 'worker',
       script: MAIN,
       args: ['worker'],
-      env: { ...this.settings, WORKER_HOST: '127.0.0.1', WORKER_PORT: String(port) },
+      env: { ...this.settings, ...settings, WORKER_HOST: '127.0.0.1', WORKER_PORT: String(port) },
       logFile: this.#logFile('worker'),
       killAfterMs: 15_000,
       ready: async (lines) => {
@@ -171,7 +179,7 @@ export class Stack {
   }
 
   /** Creates an interaction and joins it as its customer, as a page would. */
-  async join(agent: Agent): Promise<Visit> {
+  async join(agent: Agent, voice?: string): Promise<Visit> {
     const askedAt = Date.now();
     const body = { agent_id: agent.id, channel: agent.agentType };
     const created = createdSchema.parse(await this.request('/v1/interactions', body));
@@ -180,7 +188,7 @@ export class Stack {
       url: created.url,
       token: created.token,
       channel: agent.agentType,
-      speech: { baseUrl: this.servers.speech.openaiBaseUrl },
+      speech: { baseUrl: this.servers.speech.openaiBaseUrl, ...(voice ? { voice } : {}) },
     });
     this.#customers.add(customer);
     return { id: created.interaction_id, customer, askedAt, createdAt };

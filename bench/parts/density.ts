@@ -1,22 +1,15 @@
-import { randomUUID } from 'node:crypto';
-import { AccessToken, AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
-import { type NodeChild, startNodeChild } from '../../src/embedded/node-child.ts';
-import { freeTcpPort } from '../../src/embedded/ports.ts';
-import { type Customer, joinAsCustomer } from '../../src/embedded/rehearsal/caller/caller.ts';
+import { Bare, type Begun } from '../bare/contestant.ts';
 import { type Measurements, percentile } from '../measurements.ts';
 import type { BenchOptions } from '../options.ts';
 import { familyMemoryMb, untilQuiet } from '../processes.ts';
-import { plainEnvironment } from '../servers.ts';
 import type { Stack } from '../stack.ts';
+import { measureTurn, toldEverything } from './chat.ts';
 
-const WORKER = new URL('../bare/worker.ts', import.meta.url);
 const FIRST_REPLY_MS = 120_000;
-
-/** A chat that was begun, and when. */
-interface Begun {
-  readonly customer: Customer;
-  readonly askedAt: number;
-}
+/** What the tuned framework keeps warm: more would only move the memory from a chat to waiting for one. */
+const TUNED_IDLE = 4;
+/** In this many of the chats that are open at once somebody writes, one after the other. */
+const TALKING = 3;
 
 interface Contestant {
   readonly name: string;
@@ -26,9 +19,27 @@ interface Contestant {
   end(chats: readonly Begun[]): Promise<void>;
 }
 
-/** How long each customer waited for the first words, and what all chats weigh when nothing moves. */
-async function burst(contestant: Contestant, count: number, results: Measurements): Promise<void> {
+const OURS = 'floorwalker';
+const DEFAULTS = 'bare framework';
+const TUNED = 'bare framework, tuned';
+
+/** What is compared, and what it should be: so many times better than the framework at its defaults. */
+const firstMedian = (count: number) => `first reply, median of ${count} at once`;
+const firstWorst = (count: number) => `first reply, worst of ${count} at once`;
+const MEMORY = 'memory per idle chat';
+const TURN = 'turn: message to first word';
+const TURN_COMPLETE = 'turn: message to complete';
+
+/** How long each customer waited for the first words, what all chats weigh when nothing moves, and some turns. */
+async function burst(
+  stack: Stack,
+  contestant: Contestant,
+  options: BenchOptions,
+  results: Measurements,
+): Promise<void> {
   const { name, pid } = contestant;
+  const { burst: count, turns } = options;
+  results.tell(`${name}: ${count} chats at once`);
   await untilQuiet(pid);
   const emptyMb = await familyMemoryMb(pid);
   const began = await Promise.allSettled(Array.from({ length: count }, () => contestant.begin()));
@@ -45,116 +56,90 @@ async function burst(contestant: Contestant, count: number, results: Measurement
     );
     const failed = count - waits.length;
     if (failed > 0) throw new Error(`${failed} of ${count} chats of ${name} could not begin`);
-    results.add('density', `${name}: first reply, median of ${count} at once`, percentile(waits, 0.5));
-    results.add('density', `${name}: first reply, worst of ${count} at once`, Math.max(...waits));
+    results.add('density', `${name}: ${firstMedian(count)}`, percentile(waits, 0.5));
+    results.add('density', `${name}: ${firstWorst(count)}`, Math.max(...waits));
     await untilQuiet(pid);
     const fullMb = await familyMemoryMb(pid);
-    results.add('density', `${name}: memory per idle chat`, (fullMb - emptyMb) / count, 'MB');
+    results.add('density', `${name}: ${MEMORY}`, (fullMb - emptyMb) / count, 'MB');
     results.add('density', `${name}: all processes, empty`, emptyMb, 'MB');
+    for (const { customer } of chats.slice(0, TALKING)) {
+      await toldEverything(customer);
+      for (let turn = 1; turn <= turns; turn += 1) {
+        const took = await measureTurn(stack, customer, `Question ${turn}: where is my order?`);
+        // The first one loads and warms what every later one finds.
+        if (turn === 1 && turns > 1) continue;
+        results.add('density', `${name}: ${TURN}`, took.firstMs);
+        results.add('density', `${name}: ${TURN_COMPLETE}`, took.completeMs);
+      }
+    }
   } finally {
     await contestant.end(chats);
   }
 }
 
-/** The framework without this project, as a worker of its own. */
-async function startBare(stack: Stack, tuned: boolean, idle: number): Promise<NodeChild> {
-  const { livekit } = stack.servers;
-  return startNodeChild({
-    name: 'bare worker',
-    script: WORKER,
-    env: {
-      ...plainEnvironment(),
-      LIVEKIT_URL: livekit.url,
-      LIVEKIT_API_KEY: livekit.apiKey,
-      LIVEKIT_API_SECRET: livekit.apiSecret,
-      OPENAI_BASE_URL: stack.model.openaiBaseUrl,
-      PORT: String(await freeTcpPort()),
-      ...(tuned ? { BARE_TUNED: '1', BARE_IDLE: String(idle) } : {}),
-    },
-    logFile: stack.logFile(tuned ? 'bare-tuned' : 'bare'),
-    killAfterMs: 5_000,
-    ready: (lines) => lines.line(/bare worker registered/),
-  });
-}
-
-function bare(stack: Stack, name: string, pid: number): Contestant {
-  const { url, apiKey, apiSecret } = stack.servers.livekit;
-  const http = url.replace(/^ws/, 'http');
-  const rooms = new RoomServiceClient(http, apiKey, apiSecret);
-  const dispatches = new AgentDispatchClient(http, apiKey, apiSecret);
-  const names = new Map<Customer, string>();
-  return {
-    name,
-    pid,
-    async begin() {
-      const askedAt = Date.now();
-      const room = `bare-${randomUUID()}`;
-      await rooms.createRoom({ name: room });
-      await dispatches.createDispatch(room, 'bare');
-      const token = new AccessToken(apiKey, apiSecret, { identity: `customer-${randomUUID()}` });
-      token.addGrant({ roomJoin: true, room, canPublish: false, canPublishData: true, canSubscribe: true });
-      const customer = await joinAsCustomer({ url, token: await token.toJwt(), channel: 'chat' });
-      names.set(customer, room);
-      return { customer, askedAt };
-    },
-    async end(chats) {
-      for (const { customer } of chats) {
-        await customer.leave();
-        const room = names.get(customer);
-        if (room) await rooms.deleteRoom(room).catch(() => {});
-      }
-    },
-  };
-}
-
 /**
- * Chats that begin together and then say nothing: this project and the bare framework in turn, at its defaults
- * and with what its options allow. Its worker is started anew for each round, as each leaves processes behind.
+ * Chats that begin together, then say nothing, then a little: this project and the bare framework in turn, at its
+ * defaults and with what its options allow. Its worker is started anew for each round, as each leaves processes behind.
  */
 export async function measureDensity(
   stack: Stack,
   options: BenchOptions,
   results: Measurements,
 ): Promise<void> {
-  const count = options.burst;
   const agent = await stack.createAgent({ maxConcurrentInteractions: 1_000 });
-  const ours: Contestant = {
-    name: 'floorwalker',
+  const ours = (): Contestant => ({
+    name: OURS,
     pid: stack.workerPid,
     begin: () => stack.join(agent),
     async end(chats) {
       for (const { customer } of chats) await customer.leave();
       await stack.endAll();
     },
-  };
-  const others = [
-    { name: 'bare framework', tuned: false },
-    { name: 'bare framework, tuned', tuned: true },
-  ];
+  });
+  const others = [{ name: DEFAULTS }, { name: TUNED, tunedIdle: TUNED_IDLE }];
   await results.repeat('density', options.bursts, async () => {
-    await burst(ours, count, results);
-    for (const { name, tuned } of others) {
-      const worker = await startBare(stack, tuned, 4);
-      try {
-        await burst(bare(stack, name, worker.pid), count, results);
-      } finally {
-        await worker.stop();
+    // Also ours is started anew, so that all of them meet their first chats.
+    await stack.stopWorker();
+    await stack.startWorker();
+    await burst(stack, ours(), options, results);
+    // Its idle processes have no part in the others' figures.
+    await stack.stopWorker();
+    try {
+      for (const { name, ...tuning } of others) {
+        const bare = await Bare.start(stack.bareServers, { channel: 'chat', ...tuning });
+        try {
+          const contestant: Contestant = {
+            name,
+            pid: bare.pid,
+            begin: () => bare.begin(),
+            end: (chats) => bare.end(chats),
+          };
+          await results.attempt('density', () => burst(stack, contestant, options, results));
+        } finally {
+          await bare.stop();
+        }
       }
+    } finally {
+      await stack.startWorker();
     }
   });
+  compare(options.burst, results);
+}
+
+/** How many times less than each of the others, and how much longer a turn takes. */
+function compare(count: number, results: Measurements): void {
   const median = (name: string): number => {
     const series = results.series.find((known) => known.part === 'density' && known.name === name);
     return percentile(series?.values ?? [], 0.5);
   };
-  for (const { name } of others) {
-    if (Number.isNaN(median(`${name}: memory per idle chat`))) continue;
-    for (const what of [
-      'memory per idle chat',
-      `first reply, median of ${count} at once`,
-      `first reply, worst of ${count} at once`,
-    ]) {
-      const ratio = median(`${name}: ${what}`) / median(`floorwalker: ${what}`);
-      results.add('density', `ratio ${name} / floorwalker: ${what}`, ratio, 'x');
+  for (const name of [DEFAULTS, TUNED]) {
+    for (const what of [MEMORY, firstMedian(count), firstWorst(count)]) {
+      const ratio = median(`${name}: ${what}`) / median(`${OURS}: ${what}`);
+      if (!Number.isNaN(ratio)) results.add('density', `${name} / ${OURS}: ${what}`, ratio, 'x');
+    }
+    for (const what of [TURN, TURN_COMPLETE]) {
+      const more = median(`${OURS}: ${what}`) - median(`${name}: ${what}`);
+      if (!Number.isNaN(more)) results.add('density', `${OURS} − ${name}: ${what}`, more);
     }
   }
 }

@@ -25,7 +25,6 @@ export async function loadClaim(
     workerId: interaction.worker_id ?? '',
     recovered: interaction.claim_attempts > 1,
     handedOver: loaded.handed_over,
-    startedAt: Date.parse(interaction.started_at ?? loaded.now),
     channel: interaction.interaction_type,
     room: interaction.livekit_room_id,
     customerIdentity: telephoneIdentity ?? customerIdentity(interaction.id),

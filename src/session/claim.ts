@@ -25,8 +25,6 @@ export interface Claim extends RecordKey {
   readonly recovered: boolean;
   /** The generation before this one left in good order: nothing was cut off and nobody has to apologise. */
   readonly handedOver: boolean;
-  /** When the first of its generations began, by the database's clock: from there the metrics are counted. */
-  readonly startedAt: number;
   readonly channel: 'voice' | 'chat';
   readonly room: string;
   /** Identity under which the customer is in the room. */
