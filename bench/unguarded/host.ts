@@ -5,6 +5,7 @@ import { createLog } from '../../src/log.ts';
 import { createClaims } from '../../src/runtime/claims.ts';
 import { createProcessServices, type ProcessServices } from '../../src/runtime/process-services.ts';
 import { SessionHost } from '../../src/runtime/session-host.ts';
+import { StallWatch } from '../../src/runtime/stall-watch.ts';
 import { InterimFeed } from '../../src/session/interim-feed.ts';
 import { LeaseKeeper } from '../../src/session/lease-keeper.ts';
 import { Outbox } from '../../src/session/outbox.ts';
@@ -55,6 +56,7 @@ async function main(guarantees: string | undefined): Promise<void> {
     claims: createClaims(services.db, config, log),
     version: softwareVersion,
     maxSessions: 40,
+    watch: new StallWatch({ limitMs: config.figures.leaseMs }),
     log,
   });
   process.on('SIGTERM', () => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Room } from '@livekit/rtc-node';
 import type { PromptBook } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
@@ -151,7 +152,8 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     // Somebody who was here before a recovery is away, and not expected for the first time.
     joinMs: claim.messages.some(({ role }) => role === 'agent') ? rejoinMs : config.figures.joinTimeoutMs,
     rejoinMs,
-    onJoined: (first) => dialogue.customerJoined(first),
+    // LiveKit tells all rooms of a process from one place; what follows from it is work of this session.
+    onJoined: AsyncLocalStorage.bind((first: boolean) => dialogue.customerJoined(first)),
     onLeft: () => recorder.step('customer_left'),
     onGone: (everCame) => {
       // Seen from outside the room everybody is gone.
