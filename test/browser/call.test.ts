@@ -127,7 +127,7 @@ test('a caller is explained the microphone, heard, answered aloud, captioned on 
   expectNoComplaints(page);
 }, 200_000);
 
-test('a takeover in mid-sentence: the customer hears the human and no more of the agent, until it is handed back', async () => {
+test('listened to unseen, then taken over in mid-sentence: the customer hears the human and no more of the agent, until it is handed back', async () => {
   const page = await call();
   await lines(page, 'agent').filter({ hasText: 'Once upon a time' }).first().waitFor({ timeout: 90_000 });
   const beforeAt = Date.now();
@@ -136,6 +136,18 @@ test('a takeover in mid-sentence: the customer hears the human and no more of th
   const theirs = await human.newPage();
   pages.push(theirs);
   await signIn(theirs, stack.apiUrl, supervisor, `/interactions/${id}`);
+
+  // First unseen: the supervisor hears the room, and the customer's page knows of nobody.
+  await theirs.getByRole('button', { name: 'Listen' }).click();
+  await theirs.getByText('You listen, unseen').waitFor();
+  await theirs.evaluate(`setInterval(() => {
+    for (const player of document.querySelectorAll('audio')) player.dataset.participant ??= 'room';
+  }, 50)`);
+  await listenIn(theirs);
+  const listensSince = Date.now();
+  await waitUntil(async () => voiced(await heardFrom(theirs, 'room', listensSince)) > 0.05, 30_000);
+  expect(await page.getByText('(a human)').count()).toBe(0);
+
   await theirs.getByRole('button', { name: 'Take over' }).click();
   await theirs.getByText('You have control.').waitFor();
   const committedAt = Date.now();
