@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { setPhoneNumber } from '../../src/database/interactions.ts';
 import { decidePermission, revokeGrant } from '../../src/database/permissions.ts';
+import { requestToolCall } from '../../src/database/tool-calls.ts';
 import { hashToolCall } from '../../src/tools/canonical-hash.ts';
 import { readToolConfig } from '../../src/tools/tool-config.ts';
-import { type Floor, setupFloor } from '../database/floor.ts';
+import { type Floor, newCall, setupFloor, startInteraction } from '../database/floor.ts';
 import { setupLedger } from './ledger-support.ts';
 
 let floor: Floor;
@@ -135,6 +136,17 @@ describe('a rule by sum', () => {
       effects.push((await ask(setup, 6_000_000)).effect);
     }
     expect(effects).toEqual(['succeeded', 'refused', 'succeeded', 'succeeded']);
+  });
+
+  test('is not made smaller by a negative amount', async () => {
+    await rules(sum('interaction_total', 100), { effect: 'forbid' });
+    const interaction = await startInteraction(floor.db.service, floor.agent);
+    const effects: string[] = [];
+    for (const order of [-1_000, 1_100, 100, -1]) {
+      const call = newCall(interaction, { tool_name: 'refund', arguments: { order } });
+      effects.push((await requestToolCall(floor.db.service, call)).call.state);
+    }
+    expect(effects).toEqual(['requested', 'refused', 'requested', 'requested']);
   });
 });
 
