@@ -1,19 +1,25 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { Customer } from '../../src/embedded/rehearsal/caller/caller.ts';
 import type { Agent } from '../support/fixtures.ts';
 import { type Gateway, setupGateway } from '../support/gateway.ts';
 import { type ModelRequest, type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
 import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
 import { type Stack, setupStack, waitUntil } from '../support/stack.ts';
+import { type OwnDatabase, setupOwnDatabase } from './support/own-database.ts';
 
+/** At full scale a minute, with the figures of production, is ridden out. */
+const WHOLE = process.env.FAULTS === 'all';
 /** Scaled down together: the outage lasts several leases, and the bound is longer still. */
-const LEASE_MS = 4_000;
-const METRICS_MS = 500;
-const OUTAGE_MS = 9_000;
-const BOUND_MS = 14_000;
+const LEASE_MS = WHOLE ? 8_000 : 4_000;
+const METRICS_MS = WHOLE ? 5_000 : 1_000;
+const OUTAGE_MS = WHOLE ? 60_000 : 9_000;
+const BOUND_MS = WHOLE ? 180_000 : 30_000;
+const PATIENT = { deadlineMs: 60_000 };
 
 let model: ScriptedModel;
 let recorder: ToolRecorder;
+let own: OwnDatabase;
 let gateway: Gateway;
 let stack: Stack;
 let agent: Agent;
@@ -34,8 +40,10 @@ beforeAll(async () => {
   model = await setupModel(shopModel);
   model.background(wantsJson, () => ({ text: '{}' }));
   recorder = await setupRecorder();
+  own = await setupOwnDatabase();
   stack = await setupStack({
     openaiBaseUrl: model.openaiBaseUrl,
+    database: own.database,
     through: async (url) => {
       gateway = await setupGateway(url);
       return gateway.url;
@@ -44,7 +52,7 @@ beforeAll(async () => {
     figures: {
       leaseMs: LEASE_MS,
       heartbeatMs: LEASE_MS / 4,
-      pollMs: 200,
+      ...(WHOLE ? {} : { pollMs: 200 }),
       metricsMs: METRICS_MS,
       databaseOutageMs: BOUND_MS,
     },
@@ -69,6 +77,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
+  await own?.start();
   await gateway?.open();
   await stack?.stop();
   await gateway?.stop();
@@ -79,6 +88,7 @@ afterAll(async () => {
 const customers: Customer[] = [];
 afterEach(async (context) => {
   if (context.task.result?.state === 'fail') console.error(stack.log.slice(-60).join('\n'));
+  await own.start();
   await gateway.open();
   for (const customer of customers.splice(0)) await customer.leave();
 });
@@ -97,7 +107,7 @@ async function talk(customer: Customer, forMs: number): Promise<string[]> {
   while (Date.now() < until) {
     const words = `still here ${said.length}`;
     await customer.send(words);
-    await customer.waitForText(`Heard: ${words}`);
+    await customer.waitForText(`Heard: ${words}`, PATIENT);
     said.push(words);
     // A person takes a moment before the next sentence, and an outage lasts as long as it lasts.
     const next = Date.now() + 700;
@@ -106,10 +116,21 @@ async function talk(customer: Customer, forMs: number): Promise<string[]> {
   return said;
 }
 
-test.for(['closed', 'stalled'] as const)(
-  'the database is %s for several leases: the customer goes on talking, nothing is lost, nobody else takes over',
-  { timeout: 90_000 },
-  async (how) => {
+/** How the database goes away. */
+const WAYS = {
+  'refuses connections': () => gateway.close(),
+  'does not answer': async () => gateway.stall(),
+  crashes: () => own.crash(),
+  'crashes, and its REST server with it,': async () => {
+    await own.crash();
+    await own.killRest();
+  },
+};
+
+test.for(Object.entries(WAYS))(
+  'the database %s for several leases: the customer goes on talking, nothing is lost, nobody else takes over',
+  { timeout: 150_000 + 2 * OUTAGE_MS },
+  async ([, goAway]) => {
     const { sql } = stack.database;
     const { customer, created } = await join();
     const id = created.interaction_id;
@@ -117,32 +138,32 @@ test.for(['closed', 'stalled'] as const)(
     await customer.waitForText('Heard: before');
     const ranBefore = recorder.calls.length;
     const awayAt = Date.now();
-    if (how === 'closed') await gateway.close();
-    else gateway.stall();
+    await goAway();
 
     await customer.send('refund', 'asked-while-away');
-    await customer.waitForText('I will ask for that.');
+    await customer.waitForText('I will ask for that.', PATIENT);
     const said = await talk(customer, OUTAGE_MS);
     expect(said.length).toBeGreaterThan(3);
     // Nothing that needs a decision is even asked for, and what was written is not acknowledged as stored.
-    const [asked] = await sql`select count(*)::int as n from tool_calls where interaction_id = ${id}`;
-    expect(asked?.n).toBe(0);
     expect(customer.acknowledged.has('asked-while-away')).toBe(false);
     const backAt = Date.now();
+    await own.start();
     await gateway.open();
 
     const [permission] = await waitUntil(async () => {
       const rows =
         await sql`select id from tool_permissions where interaction_id = ${id} and status = 'pending'`;
       return rows.length > 0 ? rows : undefined;
-    });
-    await customer.waitFor(() => customer.acknowledged.has('asked-while-away'));
+    }, 60_000);
+    const [asked] = await sql`select requested_at from tool_calls where interaction_id = ${id}`;
+    expect(new Date(asked?.requested_at).getTime()).toBeGreaterThanOrEqual(backAt);
+    await customer.waitFor(() => customer.acknowledged.has('asked-while-away'), PATIENT);
     const decided = await stack.request(`/v1/permissions/${permission?.id}/decision`, {
       body: { decision: 'allowed' },
       as: await stack.supervisorOf(agent),
     });
     expect(decided.status).toBe(200);
-    await customer.waitForText(/Result: .*ref-/);
+    await customer.waitForText(/Result: .*ref-/, PATIENT);
     expect(recorder.calls.length - ranBefore).toBe(1);
 
     // One holder from beginning to end, of the same generation.
@@ -151,8 +172,11 @@ test.for(['closed', 'stalled'] as const)(
     expect(row).toEqual({ generation: 1, claim_attempts: 1, status: 'active' });
     expect(customer.agentsSeen).toHaveLength(1);
 
-    const messages = await sql`
-      select role, content, spoken_at from interaction_messages where interaction_id = ${id} order by seq`;
+    const messages = await waitUntil(async () => {
+      const rows = await sql`
+        select role, content, spoken_at from interaction_messages where interaction_id = ${id} order by seq`;
+      return rows.some(({ content }) => content.startsWith('Result: ')) ? rows : undefined;
+    }, 60_000);
     const words = messages.filter(({ role }) => role === 'customer').map(({ content }) => content);
     expect(words).toEqual(['before', 'refund', ...said]);
     for (const sentence of said)
@@ -164,18 +188,19 @@ test.for(['closed', 'stalled'] as const)(
       expect(new Date(spoken_at).getTime()).toBeGreaterThanOrEqual(awayAt);
       expect(new Date(spoken_at).getTime()).toBeLessThanOrEqual(backAt);
     }
-    // The metrics have no hole where the outage was.
-    const ticks = await waitUntil(async () => {
+    // What was measured is there, at its own times; a machine that is too busy misses a tick, but not one in four.
+    await waitUntil(async () => {
       const rows = await sql`
-        select "timestamp" as at from realtime_metrics
-        where interaction_id = ${id} and "timestamp" between ${new Date(awayAt)} and ${new Date(backAt)}
-        order by 1`;
-      return rows.length >= Math.floor((backAt - awayAt) / METRICS_MS) - 1 ? rows : undefined;
-    });
-    expect(ticks.length).toBeGreaterThan(10);
-    const steps = await sql`
-      select step_type, duration_ms from interaction_steps
-      where interaction_id = ${id} and step_type like 'database_%' order by happened_at`;
+        select 1 from realtime_metrics
+        where interaction_id = ${id} and "timestamp" between ${new Date(awayAt)} and ${new Date(backAt)}`;
+      return rows.length >= ((backAt - awayAt) / METRICS_MS - 1) * 0.75;
+    }, 60_000);
+    const steps = await waitUntil(async () => {
+      const rows = await sql`
+        select step_type, duration_ms from interaction_steps
+        where interaction_id = ${id} and step_type like 'database_%' order by happened_at`;
+      return rows.length >= 2 ? rows : undefined;
+    }, 60_000);
     expect(steps.map(({ step_type }) => step_type)).toEqual(['database_away', 'database_back']);
     expect(steps[1]?.duration_ms).toBeGreaterThan(OUTAGE_MS - LEASE_MS);
 
@@ -183,37 +208,75 @@ test.for(['closed', 'stalled'] as const)(
     const [archive] = await waitUntil(async () => {
       const rows = await sql`select facts from interaction_archives where interaction_id = ${id}`;
       return rows.length > 0 ? rows : undefined;
-    }, 30_000);
+    }, 60_000);
     expect(archive?.facts.messages.customer).toBe(words.length);
   },
 );
 
-test('longer than the bound: the customer is told and let go, and the archive is made when the database is back', async () => {
+test(
+  'longer than the bound: the customer is told and let go, and the archive is made when the database is back',
+  async () => {
+    const { sql } = stack.database;
+    const { customer, created } = await join();
+    const id = created.interaction_id;
+    await gateway.close();
+    await customer.send('are you there');
+    await customer.waitForText('Heard: are you there', PATIENT);
+    await customer.waitForText(/out of reach for a while/, { deadlineMs: BOUND_MS + 40_000 });
+    await customer.waitFor(() => customer.disconnected !== undefined, PATIENT);
+    const [before] = await sql`select status from interactions where id = ${id}`;
+    expect(before?.status).toBe('active');
+    await gateway.open();
+    const [row] = await waitUntil(async () => {
+      const rows = await sql`
+      select i.status, i.end_reason, i.generation::int, a.facts from interactions i
+      join interaction_archives a on a.interaction_id = i.id where i.id = ${id}`;
+      return rows.length > 0 ? rows : undefined;
+    }, 60_000);
+    expect(row).toMatchObject({ status: 'failed', end_reason: 'database_away', generation: 1 });
+    const messages = await sql`
+    select content from interaction_messages where interaction_id = ${id} order by seq`;
+    const contents = messages.map(({ content }) => String(content));
+    expect(contents).toContain('are you there');
+    expect(contents).toContain('Heard: are you there');
+    expect(contents.at(-1)).toMatch(/out of reach for a while/);
+    const archives =
+      await sql`select count(*)::int as n from interaction_archives where interaction_id = ${id}`;
+    expect(archives[0]?.n).toBe(1);
+  },
+  120_000 + BOUND_MS,
+);
+
+/** The process in which the conversation is. */
+function processOf(interactionId: string): number {
+  const line = stack.log.findLast((one) => one.includes(interactionId) && one.includes('"session began"'));
+  return z.object({ pid: z.number() }).parse(JSON.parse(line ?? '{}')).pid;
+}
+
+test('a process that dies while the database is away takes nothing with it: what was said is stored once, in order', async () => {
   const { sql } = stack.database;
   const { customer, created } = await join();
   const id = created.interaction_id;
-  await gateway.close();
-  await customer.send('are you there');
-  await customer.waitForText('Heard: are you there');
-  await customer.waitForText(/out of reach for a while/, { deadlineMs: BOUND_MS + 10_000 });
-  await customer.waitFor(() => customer.disconnected !== undefined, { deadlineMs: 20_000 });
-  const [before] = await sql`select status from interactions where id = ${id}`;
-  expect(before?.status).toBe('active');
-  await gateway.open();
-  const [row] = await waitUntil(async () => {
-    const rows = await sql`
-      select i.status, i.end_reason, i.generation::int, a.facts from interactions i
-      join interaction_archives a on a.interaction_id = i.id where i.id = ${id}`;
-    return rows.length > 0 ? rows : undefined;
-  }, 30_000);
-  expect(row).toMatchObject({ status: 'failed', end_reason: 'database_away', generation: 1 });
-  const messages = await sql`
-    select content from interaction_messages where interaction_id = ${id} order by seq`;
-  const contents = messages.map(({ content }) => String(content));
-  expect(contents).toContain('are you there');
-  expect(contents).toContain('Heard: are you there');
-  expect(contents.at(-1)).toMatch(/out of reach for a while/);
-  const archives =
-    await sql`select count(*)::int as n from interaction_archives where interaction_id = ${id}`;
-  expect(archives[0]?.n).toBe(1);
-}, 90_000);
+  await customer.send('before');
+  await customer.waitForText('Heard: before', PATIENT);
+  await own.crash();
+  const said = await talk(customer, 3_000);
+  process.kill(processOf(id), 'SIGKILL');
+  await own.start();
+  await customer.send('after');
+  await customer.waitForText('Heard: after', PATIENT);
+  const rows = await waitUntil(async () => {
+    const found = await sql`
+      select role, content from interaction_messages where interaction_id = ${id} order by seq`;
+    return found.some(({ content }) => content === 'Heard: after') ? found : undefined;
+  }, 60_000);
+  const words = ['before', ...said, 'after'];
+  expect(rows.flatMap(({ role, content }) => (role === 'customer' ? [content] : []))).toEqual(words);
+  const heard = words.map((word) => `Heard: ${word}`);
+  const answers = rows.map(({ content }) => String(content)).filter((content) => content.startsWith('Heard'));
+  expect(answers).toEqual(heard);
+  // Nobody was answered again what they had read.
+  expect(customer.agentTexts.filter((text) => text.startsWith('Heard'))).toEqual(heard);
+  const [row] = await sql`select generation::int, status from interactions where id = ${id}`;
+  expect(row).toEqual({ generation: 2, status: 'active' });
+}, 180_000);
