@@ -65,6 +65,8 @@ async function main(): Promise<void> {
     const order = hostOrderSchema.safeParse(message);
     if (order.success) stop(order.data.drainMs);
   });
+  // A worker that died while this process was starting has said so before anybody listened.
+  if (process.send && !process.connected) process.exit(1);
   await host.start();
   report({ kind: 'ready', hostId: host.id });
   setInterval(() => {
