@@ -70,7 +70,8 @@ describe('history', () => {
     const rules = await floor.db.sql`
       select conrelid::regclass::text as "table", conname from pg_constraint
       where contype = 'f' and connamespace = 'public'::regnamespace and confdeltype <> 'r'
-        and conrelid::regclass::text not like 'shop_%'
+        -- The shipped tool servers keep tables of their own, in which a part goes with its whole.
+        and conrelid::regclass::text !~ '^(shop_|appointment_requests|crm_|knowledge_chunk)'
         -- What was allowed for one interaction is a part of it, and goes when its content is purged.
         and conname not in ('tool_grants_interaction_id_fkey', 'tool_grants_permission_id_fkey', 'tool_calls_grant_id_fkey')`;
     expect([...rules]).toEqual([]);
