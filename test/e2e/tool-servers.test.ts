@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { JSONValue } from 'postgres';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -7,6 +10,7 @@ import { setupSpeech, type TestSpeech } from '../support/speech.ts';
 import { type Stack, setupStack, waitUntil } from '../support/stack.ts';
 import { type HttpFixture, startHttpServer } from '../tools/servers/http.ts';
 
+const STDIO = fileURLToPath(new URL('../tools/servers/stdio.ts', import.meta.url));
 const ASKING = fileURLToPath(new URL('../tools/servers/asking.ts', import.meta.url));
 
 let model: ScriptedModel;
@@ -19,9 +23,11 @@ function obedient(request: ModelRequest) {
     return { toolCalls: [{ name: 'withdraw_request', arguments: { reason: 'changed their mind' } }] };
   const result = request.lastMessage?.role === 'tool' ? request.toolResults.at(-1) : undefined;
   if (result) return `Result: ${result.output}`;
-  const [name] = /think|work|refund/.exec(request.lastUser.toLowerCase()) ?? [];
+  if (/both/.test(request.lastUser) && request.toolNames.includes('find_order'))
+    return { toolCalls: [1, 2].map((order) => ({ name: 'find_order', arguments: { order, phone: '+49' } })) };
+  const [name] = /think|work|refund|find_order/.exec(request.lastUser.toLowerCase()) ?? [];
   if (name === undefined || !request.toolNames.includes(name)) return `Heard: ${request.lastUser}`;
-  const args = { think: {}, work: { ms: 16_000 }, refund: { order: 1, phone: '+49' } }[name] ?? {};
+  const args = { think: {}, work: { ms: 16_000 } }[name] ?? { order: 1, phone: '+49' };
   return { toolCalls: [{ name, arguments: args }] };
 }
 
@@ -49,7 +55,7 @@ afterEach(async (context) => {
   for (const customer of customers.splice(0)) await customer.leave();
 });
 
-async function join(agentType: 'chat' | 'voice', toolName: string, toolConfig: JSONValue) {
+async function converse(agentType: 'chat' | 'voice', toolName: string, toolConfig: JSONValue) {
   const supervisor = await stack.database.createUser({
     businessId: stack.business.id,
     supervisorType: agentType,
@@ -73,6 +79,16 @@ const asking = (extra: { sampling?: boolean } = {}) => ({
   ...extra,
 });
 
+/** Says it until the tool has done it: one that is not listed yet, or not again, is not there for the model. */
+async function insist(customer: Customer, words: string, done: RegExp): Promise<void> {
+  await waitUntil(async () => {
+    const since = Date.now();
+    await customer.send(words);
+    const { text } = await customer.waitForText(/Result: |Heard: /, { since, deadlineMs: 40_000 });
+    return done.test(text);
+  }, 90_000);
+}
+
 async function hanging(): Promise<{ server: HttpFixture; config: JSONValue }> {
   const server = await startHttpServer('hang_on_call');
   onTestFinished(() => server.close());
@@ -82,7 +98,7 @@ async function hanging(): Promise<{ server: HttpFixture; config: JSONValue }> {
 }
 
 test("a tool's server may ask the agent's model where its row allows it, and is told nothing of the talk", async () => {
-  const { customer, id } = await join('chat', 'think', asking({ sampling: true }));
+  const { customer, id } = await converse('chat', 'think', asking({ sampling: true }));
   await customer.send('my secret is blue, now think');
   await customer.waitForText(/Result: think: .*Yes, says the model of the agent/);
   const sampled = model.requests.find(({ lastUser }) => lastUser === 'Say yes.');
@@ -98,21 +114,27 @@ test("a tool's server may ask the agent's model where its row allows it, and is 
 });
 
 test('and may not where the row says nothing of it', async () => {
-  const { customer } = await join('chat', 'think', asking());
+  const { customer } = await converse('chat', 'think', asking());
   const before = model.requests.filter(({ lastUser }) => lastUser === 'Say yes.').length;
   await customer.send('think');
   await customer.waitForText(/Result: .*(error|not)/);
   expect(model.requests.filter(({ lastUser }) => lastUser === 'Say yes.')).toHaveLength(before);
 });
 
-test('what a tool that takes long says of its progress is read in a chat', async () => {
-  const { customer } = await join('chat', 'work', asking());
+test('what a tool that takes long says of its progress is read in a chat, and in the feed of its supervisor', async () => {
+  const { customer, id } = await converse('chat', 'work', asking());
   await customer.send('please work');
   await customer.waitForText(/\b(13|25|38|50) %/, { deadlineMs: 40_000 });
+  await waitUntil(async () => {
+    const rows = await stack.database.sql`
+      select from realtime_metrics
+      where interaction_id = ${id} and feed_text ~ 'running work, (13|25|38|50) % done'`;
+    return rows.length > 0;
+  }, 40_000);
 });
 
 test('and heard on a call, in the voice of the agent', async () => {
-  const { customer } = await join('voice', 'work', asking());
+  const { customer } = await converse('voice', 'work', asking());
   await customer.prepare('Please do the work.');
   const spoken = await customer.say('Please do the work.');
   await customer.waitForText(/\b(13|25|38|50) percent/, { deadlineMs: 60_000 });
@@ -121,7 +143,7 @@ test('and heard on a call, in the voice of the agent', async () => {
 
 test('a customer who changes their mind stops the tool that runs, and its server is told', async () => {
   const { server, config } = await hanging();
-  const { customer, id } = await join('chat', 'refund', config);
+  const { customer, id } = await converse('chat', 'refund', config);
   await customer.send('refund it');
   await waitUntil(() => server.calls.length === 1);
   expect(server.cancelled).toBe(0);
@@ -136,7 +158,7 @@ test('a customer who changes their mind stops the tool that runs, and its server
 
 test('the end of the interaction stops the tool that runs, and its server is told', async () => {
   const { server, config } = await hanging();
-  const { customer, id, supervisor } = await join('chat', 'refund', config);
+  const { customer, id, supervisor } = await converse('chat', 'refund', config);
   await customer.send('refund it');
   await waitUntil(() => server.calls.length === 1);
   await stack.request(`/v1/interactions/${id}/end`, { body: {}, as: supervisor });
@@ -147,12 +169,66 @@ test('the end of the interaction stops the tool that runs, and its server is tol
   });
 });
 
-test('a conversation is greeted and answered though a tool server never comes up', async () => {
-  const server = fileURLToPath(new URL('../tools/servers/stdio.ts', import.meta.url));
-  const { customer, id } = await join('chat', 'ping', {
+test('two calls of one step run at the same time', async () => {
+  const server = await startHttpServer('answers_pairs');
+  onTestFinished(() => server.close());
+  const config = { transport: 'http', endpoint: server.url, params: { timeout: 30 } };
+  const { customer, id } = await converse('chat', 'find_order', config);
+  await customer.send('find both');
+  await customer.waitForText(/Result: /, { deadlineMs: 150_000 });
+  const calls = await stack.database
+    .sql`select arguments->'order' as "order", state from tool_calls where interaction_id = ${id}`;
+  expect(calls.toSorted((one, other) => one.order - other.order)).toEqual([
+    { order: 1, state: 'succeeded' },
+    { order: 2, state: 'succeeded' },
+  ]);
+  // The model is asked once for both, not after the first.
+  const answered = model.turns.filter(
+    ({ lastMessage, text }) => lastMessage?.role === 'tool' && /both/.test(text),
+  );
+  expect(answered.map(({ toolResults }) => toolResults.map(({ output }) => output))).toEqual([
+    [expect.stringContaining('order 1'), expect.stringContaining('order 2')],
+  ]);
+}, 180_000);
+
+test('a server that dies while it pays back: the customer is told that nobody knows, and it works when it is back', async () => {
+  const { server, config } = await hanging();
+  const { customer, id } = await converse('chat', 'refund', config);
+  await customer.send('refund it');
+  await waitUntil(() => server.calls.length === 1);
+  await server.close();
+  await customer.waitForText(/Result: The outcome is unknown/, { deadlineMs: 40_000 });
+  const [call] = await stack.database.sql`select state from tool_calls where interaction_id = ${id}`;
+  expect(call?.state).toBe('unknown');
+  await customer.send('hello there');
+  await customer.waitForText(/Heard: hello there/);
+  const back = await startHttpServer('plain', server.port);
+  onTestFinished(() => back.close());
+  await insist(customer, 'refund it', /Result: order 1/);
+  expect(back.calls.map(({ name }) => name)).toEqual(['refund']);
+}, 180_000);
+
+test('a program that dies in the midst of a call is started again for the next one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'floorwalker-died-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const died = join(folder, 'died');
+  const { customer, id } = await converse('chat', 'find_order', {
     transport: 'stdio',
     command: process.execPath,
-    args: [server, 'hang_on_start'],
+    args: [STDIO, 'die_on_call', died],
+  });
+  // It only reads: told as failed, not as something to be looked into.
+  await insist(customer, 'find_order it', /its server ended/);
+  await insist(customer, 'find_order it', /Result: order 1/);
+  const states = await stack.database.sql`select distinct state from tool_calls where interaction_id = ${id}`;
+  expect(states.map(({ state }) => state)).not.toContain('unknown');
+}, 240_000);
+
+test('a conversation is greeted and answered though a tool server never comes up', async () => {
+  const { customer, id } = await converse('chat', 'ping', {
+    transport: 'stdio',
+    command: process.execPath,
+    args: [STDIO, 'hang_on_start'],
   });
   await customer.send('hello there');
   await customer.waitForText(/Heard: hello there/);

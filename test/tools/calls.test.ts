@@ -94,3 +94,46 @@ describe('calls', () => {
     });
   });
 });
+
+/** A server that takes each call and breaks off before its answer so many times. @returns the keys of what arrived */
+async function breaking(times: number) {
+  const { server, tool } = await http('idempotent');
+  const keys: unknown[] = [];
+  server.intercept = (_, response, body) => {
+    const { method, params } = body === '' ? {} : JSON.parse(body);
+    if (method !== 'tools/call') return false;
+    keys.push(params._meta['floorwalker/idempotency-key']);
+    if (keys.length > times) return false;
+    response.destroy();
+    return true;
+  };
+  return { keys, tool };
+}
+
+describe('a call whose server breaks off before it answers', () => {
+  const ORDER = { order: 1, phone: '+49' };
+
+  test.each([
+    ['settle', 'its server calls it idempotent', {}, {}],
+    ['find_order', 'its server says that it only reads', {}, ORDER],
+    ['refund', 'its row calls it idempotent', { idempotent: true }, ORDER],
+  ])('%s is made again under the same key: %s', async (name, _, extra, args) => {
+    const { keys, tool } = await breaking(2);
+    const { catalogue } = await open([row(name, tool({ ...extra, params: { retry_count: 2 } }))]);
+    expect(await run(catalogue, name, args)).toMatchObject({ status: 'succeeded' });
+    expect(keys).toEqual(Array(3).fill(expect.stringMatching(/^key-/)));
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  test.each([
+    ['refund', 'nobody calls it idempotent', { params: { retry_count: 2 } }, 1, 'unknown'],
+    ['find_order', 'its row denies it', { idempotent: false, params: { retry_count: 2 } }, 1, 'failed'],
+    ['find_order', 'no retries are configured', {}, 1, 'failed'],
+    ['find_order', 'so many are, and no more', { params: { retry_count: 1 } }, 2, 'failed'],
+  ])('%s is not made again: %s', async (name, _, config, arrived, status) => {
+    const { keys, tool } = await breaking(9);
+    const { catalogue } = await open([row(name, tool(config))]);
+    expect(await run(catalogue, name, ORDER)).toMatchObject({ status, isError: true });
+    expect(keys).toHaveLength(arrived);
+  });
+});

@@ -51,6 +51,8 @@ function listed(mode: string): unknown[] {
       },
     },
   ];
+  if (mode === 'idempotent')
+    tools.push({ name: 'settle', inputSchema: { type: 'object' }, annotations: { idempotentHint: true } });
   if (mode === 'lies') {
     tools.push(
       { name: 'no_object', inputSchema: { type: 'array' } },
@@ -114,6 +116,10 @@ async function answer(
       return new Promise(() => undefined);
     case 'die_on_call':
       process.exit(3);
+      break;
+    case 'answers_pairs':
+      // The first is answered when the second is there, whatever time that takes.
+      while (behaviour.calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
       break;
     case 'big_result':
       return text('x'.repeat(300_000));

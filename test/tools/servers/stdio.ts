@@ -1,9 +1,15 @@
 import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { createShopServer } from './shop-tools.ts';
 
-/** A tool server over stdio; the first argument is its mode, see `shop-tools.ts`. */
-const mode = process.argv[2] ?? 'plain';
+/**
+ * A tool server over stdio; the first argument is its mode, see `shop-tools.ts`. With a file as the second it behaves
+ * so until it dies, and is well afterwards.
+ */
+const [, , wanted = 'plain', died] = process.argv;
+const mode = died !== undefined && existsSync(died) ? 'plain' : wanted;
+if (died !== undefined && mode === 'die_on_call') process.once('exit', () => writeFileSync(died, ''));
 
 if (mode === 'hang_on_start') setInterval(() => undefined, 1_000);
 else if (mode === 'dies_at_once') process.exit(7);
