@@ -138,6 +138,29 @@ test('with the keyboard alone: arguments are edited, checked by the API, and run
   );
 });
 
+test('what was allowed for the whole conversation runs without asking, until it is taken back', async () => {
+  const { customer, path } = await join();
+  const page = await openConsole(stack.supervisor, path);
+  const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
+  await customer.send('please refund order 709');
+  await request.getByText('Allow this very call again').click();
+  await request.getByRole('button', { name: 'Allow' }).click();
+  const standing = page.getByRole('group', { name: 'Allowed without asking: refund_order' });
+  await standing.getByText('"order": "709"').waitFor();
+  await expectAccessible(page);
+  await expect.poll(() => callsFor('709').length, { timeout: 30_000 }).toBe(1);
+  await customer.waitForText(/Result: /);
+  await customer.send('once more: refund order 709');
+  await expect.poll(() => callsFor('709').length, { timeout: 30_000 }).toBe(2);
+  await standing.getByRole('button', { name: 'Ask again from now on' }).click();
+  await standing.waitFor({ state: 'detached' });
+  await customer.waitFor(() => customer.agentTexts.filter((text) => /Result: /.test(text)).length === 2);
+  await customer.send('and again: refund order 709');
+  await request.getByText('"order": "709"').waitFor();
+  expect(callsFor('709')).toHaveLength(2);
+  expectNoComplaints(page);
+});
+
 test('what is muted stays muted after a reload, and shortcuts are listed on ?', async () => {
   const { customer } = await join();
   await customer.send('please refund order 707');
