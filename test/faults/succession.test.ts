@@ -62,12 +62,11 @@ const rowOf = async ({ id }: Visit) => {
   return row ?? {};
 };
 
-/** Ticks of the metrics since the conversation began, those of later generations among them. */
+/** Ticks of the metrics, whole numbers as all processes count the same ones; those of later generations among them. */
 async function ticksOf({ id }: Visit): Promise<{ tick: number; feed: string }[]> {
   const rows = await world.stack.database.sql<{ ms: number; feed: string }[]>`
-    select (extract(epoch from m."timestamp" - date_trunc('milliseconds', i.started_at)) * 1000)::float8 as ms,
-      m.feed_text as feed
-    from realtime_metrics m join interactions i on i.id = m.interaction_id where i.id = ${id} order by 1`;
+    select (extract(epoch from "timestamp") * 1000)::float8 as ms, feed_text as feed
+    from realtime_metrics where interaction_id = ${id} order by 1`;
   return rows.map(({ ms, feed }) => ({ tick: ms / METRICS_MS, feed }));
 }
 
