@@ -106,6 +106,11 @@ export class ServerConnection {
     );
   }
 
+  /** It has told the log, and tells it when the server is back. */
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
   /** Calls `listener` whenever the tools may be others than before. @returns how to stop */
   onChanged(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -303,14 +308,9 @@ export class ServerConnection {
     this.#lastFailure = error;
     this.#notBeforeMs = performance.now() + this.#pause.duration;
     this.#pause = this.#pause.next(undefined);
-    if (!this.#isDown) {
-      this.#isDown = true;
-      const reason = this.#deps.secrets.scrub(describeError(error));
-      this.#deps.log.warn(
-        { server: this.label, reason },
-        'A tool server can not be used; its tools are unavailable',
-      );
-    }
+    this.#isDown = true;
+    const reason = this.#deps.secrets.scrub(describeError(error));
+    this.#lines.write('warn', 'down', { reason }, 'A tool server can not be used; its tools are unavailable');
     this.#scheduleRetry();
   }
 
@@ -319,7 +319,7 @@ export class ServerConnection {
     this.#notBeforeMs = 0;
     if (!this.#isDown) return;
     this.#isDown = false;
-    this.#deps.log.info({ server: this.label }, 'A tool server can be reached again');
+    this.#lines.over('down', 'A tool server can be reached again');
     this.#tellListeners();
   }
 

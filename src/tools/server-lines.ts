@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import type { RepeatedLines } from './repeated-lines.ts';
 import type { Secrets } from './secrets.ts';
 
-/** What the log says about one tool server: each kind of trouble once a minute, and no secrets. */
+/** What the log says about one tool server: each kind of trouble once in a while, and no secrets. */
 export class ServerLines {
   readonly #server: string;
   readonly #deps: { readonly log: Log; readonly lines: RepeatedLines; readonly secrets: Secrets };
@@ -15,6 +15,12 @@ export class ServerLines {
 
   write(level: 'info' | 'warn', key: string, fields: object, message: string): void {
     this.#deps.lines.write(level, `${this.#server} ${key}`, { server: this.#server, ...fields }, message);
+  }
+
+  /** The trouble is over: the next time is news again. */
+  over(key: string, message: string): void {
+    this.#deps.lines.forget(`${this.#server} ${key}`);
+    this.#deps.log.info({ server: this.#server }, message);
   }
 
   /** What a server writes through the protocol's own logging. */

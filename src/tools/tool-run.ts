@@ -105,15 +105,23 @@ async function tryOnce(
   } catch (error) {
     const failure = readFailure(error, signal);
     const reason = error instanceof Error ? deps.secrets.scrub(error.message).slice(0, 300) : 'unknown';
-    const tool = entry.definition.name;
-    deps.lines.write(
-      'warn',
-      `${tool} ${failure.kind}`,
-      { tool, kind: failure.kind, reason },
-      'A tool call failed',
-    );
+    tellFailure(entry, failure, reason, deps.lines);
     return { ok: false, failure };
   }
+}
+
+/** While a server is down, its connection says so; that no call gets through needs no line of its own. */
+function tellFailure(
+  { source, definition }: CatalogueEntry,
+  { kind }: CallFailure,
+  reason: string,
+  lines: RepeatedLines,
+) {
+  if (kind === 'not_sent' && source.kind === 'mcp' && source.connection.isDown) return;
+  const tool = definition.name;
+  // A server that goes breaks off what runs and takes nothing new: one trouble.
+  const trouble = kind === 'no_answer' || kind === 'not_sent' ? 'unreachable' : kind;
+  lines.write('warn', `${tool} ${trouble}`, { tool, kind, reason }, 'A tool call failed');
 }
 
 function toResult(entry: CatalogueEntry, attempt: Attempt, deps: ToolRunDeps): ToolCallResult {

@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest';
-import { http, inline, open, row, run, until } from './support.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { RepeatedLines } from '../../src/tools/repeated-lines.ts';
+import { startHttpServer } from './servers/http.ts';
+import { http, inline, open, recordingLog, row, run, until } from './support.ts';
 
 describe('a server in trouble', () => {
   test('that never answers costs the join its limit and no more', async () => {
@@ -93,4 +95,48 @@ describe('a server in trouble', () => {
     expect(catalogue.definition('bad_output')?.unavailable).toBeUndefined();
     expect(steps.length).toBeGreaterThanOrEqual(3);
   });
+
+  test('that is gone for a while is one line when it goes and one when it is back, whatever is called meanwhile', async () => {
+    const { server, tool } = await http('plain');
+    const { catalogue, lines } = await open([row('ping', tool()), row('whoami', tool())]);
+    const told = (words: string) => lines.filter(({ level, msg }) => level >= 30 && msg.includes(words));
+    await server.close();
+    await until(async () => {
+      await Promise.all(['ping', 'whoami', 'ping'].map((name) => run(catalogue, name, {})));
+      return told('can not be used').length > 0;
+    }, 'it is known to be gone');
+    for (let nth = 0; nth < 10; nth += 1) await run(catalogue, 'ping', {});
+    const back = await startHttpServer('plain', server.port);
+    onTestFinished(() => back.close());
+    await until(() => told('reached again').length > 0, 'it is back', 60_000);
+    expect(told('can not be used')).toHaveLength(1);
+    // For each tool the call that found out.
+    expect(told('A tool call failed').length).toBeLessThanOrEqual(2);
+    expect(await run(catalogue, 'ping', {})).toMatchObject({ status: 'succeeded' });
+    expect(told('reached again')).toHaveLength(1);
+  });
+});
+
+test('trouble that goes on is told again ever more rarely, and at once when it is new', () => {
+  const { log, lines } = recordingLog();
+  let nowMs = 0;
+  const repeated = new RepeatedLines(log, () => nowMs);
+  const told: number[] = [];
+  for (; nowMs < 24 * 3_600_000; nowMs += 10_000) {
+    const before = lines.length;
+    repeated.write('warn', 'down', {}, 'A server is down');
+    if (lines.length > before) told.push(nowMs / 60_000);
+  }
+  expect(told.slice(0, 5)).toEqual([0, 1, 5, 21, 81]);
+  expect(told.length).toBeLessThan(30);
+  expect(lines[2]).toMatchObject({ repeated: 23 });
+  repeated.forget('down');
+  repeated.write('warn', 'down', {}, 'A server is down');
+  expect(lines).toHaveLength(told.length + 1);
+  // After a long silence it is another trouble.
+  nowMs += 24 * 3_600_000;
+  repeated.write('warn', 'down', {}, 'A server is down');
+  nowMs += 60_000;
+  repeated.write('warn', 'down', {}, 'A server is down');
+  expect(lines).toHaveLength(told.length + 3);
 });
