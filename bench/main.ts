@@ -7,6 +7,7 @@ import { measureChat } from './parts/chat.ts';
 import { measureConsole } from './parts/console.ts';
 import { measureDensity } from './parts/density.ts';
 import { measureEvents } from './parts/events.ts';
+import { measureHandover } from './parts/handover.ts';
 import { measureMcp } from './parts/mcp.ts';
 import { measureMemory } from './parts/memory.ts';
 import { measurePauses } from './parts/pauses.ts';
@@ -33,6 +34,7 @@ const MEASURES: Record<Exclude<PartName, 'mcp'>, Measure> = {
   console: measureConsole,
   takeover: measureTakeover,
   recovery: measureRecovery,
+  handover: measureHandover,
   density: measureDensity,
   scale: measureScale,
   queries: measureQueries,

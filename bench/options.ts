@@ -10,6 +10,7 @@ export const PARTS = [
   'pauses',
   'takeover',
   'recovery',
+  'handover',
   'console',
   'events',
   'mcp',
@@ -32,6 +33,8 @@ export interface BenchOptions {
   readonly takeovers: number;
   /** Conversations whose process is killed. */
   readonly kills: number;
+  /** Workers that are drained while customers talk. */
+  readonly drains: number;
   /** Chats with and without guarantees. */
   readonly comparisons: number;
   readonly pauses: number;
@@ -63,6 +66,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   pauses       callers who pause in mid-sentence, beside the bare framework: who is talked into, how quick it is
   takeover     from a takeover's commit to the agent's last word, in chats and calls, and back
   recovery     from a SIGKILL to the next answer; a turn beside the same build with a store that forgets
+  handover     for how long a conversation has nobody while its worker is drained
   mcp          tool servers: a call beside the bare SDK's, 50 servers for 100 conversations, 10 of them down
   density      many chats that begin at once, beside the bare framework: first replies, memory per idle chat
   scale        what a chat costs at 1, 10, 50, 100 and 200 of them, and whether five-second rows come in time
@@ -76,6 +80,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --watch N      seconds with 100 conversations on the console (30)
   --takeovers N  takeovers of each channel (100)
   --kills N      conversations that lose what carries them; one process holds several (10)
+  --drains N     workers that are drained, each with five chats and a call (5)
   --comparisons N  chats with the guarantees and without (3)
   --changes N    changes told to each crowd of listeners (50)
   --pauses N     sentences with a pause, of each (12)
@@ -107,6 +112,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       changes: number(50),
       takeovers: number(100),
       kills: number(10),
+      drains: number(5),
       comparisons: number(3),
       pauses: number(12),
       burst: number(30),
@@ -143,6 +149,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     changes: count('changes', values.changes),
     takeovers: count('takeovers', values.takeovers),
     kills: count('kills', values.kills),
+    drains: count('drains', values.drains),
     comparisons: count('comparisons', values.comparisons),
     pauses: count('pauses', values.pauses),
     burst: count('burst', values.burst),
