@@ -31,6 +31,7 @@ export interface SessionHostDeps {
 const JOINING_AT_ONCE = 4;
 /** Whoever takes longer has something to wait for, and holds up no others. */
 const LONGEST_JOIN_MS = 3_000;
+const STOPS = 'the worker stops';
 
 /** A conversation of this process, from its claim on. */
 interface Place {
@@ -55,6 +56,8 @@ export class SessionHost {
   /** Jobs that are being claimed; they count, or two offers at once would exceed the cap. */
   #claiming = 0;
   #stopping: Promise<void> | undefined;
+  /** The time that chats have to end is over, also for one that was taken before and joins only now. */
+  #leaving = false;
 
   constructor(deps: SessionHostDeps) {
     this.#deps = deps;
@@ -102,7 +105,9 @@ export class SessionHost {
     const cancel = services.clock.after(drainMs, () => over.resolve());
     await Promise.race([this.#allEnded(), over.promise]);
     cancel();
-    const leaving = [...this.#places.values()].map(({ session }) => session?.handOver('the worker stops'));
+    this.#leaving = true;
+    log.info({ interactions: this.active }, 'chats are handed over');
+    const leaving = [...this.#places.values()].map(({ session }) => session?.handOver(STOPS));
     await Promise.allSettled(leaving);
     await this.#allEnded();
     this.#link.close();
@@ -190,10 +195,12 @@ export class SessionHost {
         if (!(await turn.came)) return;
         await room.connect(url, token, { autoSubscribe: true, dynacast: false });
       };
-      place.session = await loadSessionFor(place.key, room, connect, services);
-      await place.session.start();
+      const session = await loadSessionFor(place.key, room, connect, services);
+      place.session = session;
+      if (this.#leaving) void session.handOver(STOPS);
+      else await session.start();
       turn.over();
-      const outcome = await place.session.outcome;
+      const outcome = await session.outcome;
       log.info({ interaction, generation, outcome }, 'chat done');
     } catch (err) {
       log.error({ err, interaction, generation }, 'chat failed');

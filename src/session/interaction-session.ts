@@ -22,6 +22,7 @@ import { traceUsage } from './usage-trace.ts';
 /** How long an utterance may still be going on before an interaction ends all the same. */
 const LAST_WORDS_MS = 15_000;
 const RUNNING_TOOLS_MS = 5_000;
+const BEGINS_MS = 5_000;
 /** How long after the last words the line is closed, even if the archive has to wait for the database. */
 const LINE_CLOSES_MS = 6_000;
 /** Sentence and tools together, when the interaction is handed over: the framework ends a job after 15 s. */
@@ -56,6 +57,7 @@ export class InteractionSession {
   /** There from the moment at which the media are. */
   #parts: SessionParts | undefined;
   #releaseLease: () => void = () => {};
+  #starting: Promise<void> = Promise.resolve();
   #resolve!: (outcome: SessionOutcome) => void;
   #closing: Promise<void> | undefined;
   #leaving = false;
@@ -113,7 +115,13 @@ export class InteractionSession {
   }
 
   /** Begins in a room that is connected. On an error the session has left and the lease is given back. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    const starting = this.#start();
+    this.#starting = starting.catch(() => {});
+    return starting;
+  }
+
+  async #start(): Promise<void> {
     const claim = this.#claim;
     this.#releaseLease = this.#services.leases.keep(claim, {
       onPolled: AsyncLocalStorage.bind((news: SessionNews) => this.#onNews(news)),
@@ -197,14 +205,18 @@ export class InteractionSession {
   }
 
   /** Leaves without ending: what is known is stored and another worker may go on. Safe to call twice. */
-  async leave(why: string): Promise<void> {
+  leave(why: string): Promise<void> {
+    return this.#leave(why, false);
+  }
+
+  async #leave(why: string, handedOver: boolean): Promise<void> {
     if (!(await this.#begins())) return;
     const parts = this.#parts;
     if (this.#started) parts?.replies.hush();
     parts?.watch.close();
     // A call that is under way has its effect whoever waits for it; its row should say so before another reads it.
     await within(this.#services.clock, RUNNING_TOOLS_MS, parts?.tools.suspend() ?? Promise.resolve());
-    await this.#depart(why, false);
+    await this.#depart(why, handedOver);
   }
 
   /**
@@ -212,8 +224,11 @@ export class InteractionSession {
    * worker goes on as if nothing had happened. Safe to call twice.
    */
   async handOver(why: string): Promise<void> {
+    // Left in the midst of its beginning it could still speak, beside its successor.
+    await within(this.#services.clock, BEGINS_MS, this.#starting);
     const parts = this.#parts;
-    if (!this.#started || !parts) return this.leave(why);
+    // It has begun nothing, and leaves things as it found them.
+    if (!this.#started || !parts) return this.#leave(why, this.#claim.handedOver);
     if (!(await this.#begins())) return;
     parts.watch.close();
     parts.replies.conclude();

@@ -6,17 +6,25 @@ import { setupLine } from './support/line.ts';
 import { hasRead } from './support/screen.ts';
 import { setupWorld, type Visit, type World } from './support/world.ts';
 
+/** One that a busy machine keeps, and which a hand-over that works does not wait for. */
+const LEASE_MS = 8_000;
+
 let world: World;
 beforeAll(async () => {
   world = await setupWorld({
-    workers: 1,
+    workers: 2,
     // Longer than a lost room is waited for, as in production: whoever lost the room must not think the customer gone.
-    figures: { permissionTimeoutMs: 90_000, rejoinChatMs: 6_000 },
+    figures: {
+      permissionTimeoutMs: 120_000,
+      rejoinChatMs: LEASE_MS / 2 + 4_000,
+      leaseMs: LEASE_MS,
+      heartbeatMs: 2_000,
+    },
   });
 }, 120_000);
 afterAll(() => world?.stop(), 60_000);
 
-const LONG = { timeout: 150_000 };
+const LONG = { timeout: 200_000 };
 const PATIENT = { deadlineMs: 60_000 };
 
 async function ask(visit: Visit, words: string): Promise<void> {
@@ -33,8 +41,25 @@ async function replaceWorkers(end: 'drain' | 'killAll'): Promise<void> {
   }
 }
 
+/** Of each session after the first, whether its predecessor had left in good order. */
+async function successions({ id }: Visit): Promise<boolean[]> {
+  const rows = await world.stack.database.sql<{ handed_over: boolean }[]>`
+    select (output ->> 'handedOver')::boolean as handed_over from interaction_steps
+    where interaction_id = ${id} and step_type = 'joined' and (output ->> 'recovered')::boolean order by id`;
+  return rows.map(({ handed_over }) => handed_over);
+}
+
+/** Says something every second, and is answered, for as long as it takes. */
+async function keepTalking(visit: Visit, until: () => boolean): Promise<void> {
+  for (let count = 0; !until(); count += 1) {
+    await ask(visit, `meanwhile ${count}`);
+    const next = Date.now() + 1_000;
+    await waitUntil(() => Date.now() >= next);
+  }
+}
+
 test(
-  'a restart under load: sentences are finished, nothing is lost, and nobody has to apologise',
+  'two workers restart one after the other under load: sentences are finished, nothing is lost, nobody apologises',
   LONG,
   async () => {
     const visits = await Promise.all([world.visit(), world.visit(), world.visit()]);
@@ -48,12 +73,20 @@ test(
         PATIENT,
       );
     }
-    await replaceWorkers('drain');
+    let restarted = false;
+    const restart = replaceWorkers('drain').finally(() => {
+      restarted = true;
+    });
+    await Promise.all([restart, ...visits.map((visit) => keepTalking(visit, () => restarted))]);
     await Promise.all(visits.map((visit) => ask(visit, 'after')));
     for (const visit of visits) {
       const said = visit.customer.texts.filter(({ text }) => text.includes('slowly'));
       expect(said.map(({ final, text }) => [final, text])).toEqual([[true, `Heard: ${slowly}`]]);
       expect((await world.carrier(visit)).generation).toBeGreaterThan(1);
+      // Nobody waited for a lease: each gave it back, and its successor was told that nothing was cut off.
+      const followed = await successions(visit);
+      expect(followed.length).toBeGreaterThan(0);
+      expect(followed).not.toContain(false);
       await world.close(visit);
       expect(await audit(world, visit, 0)).toEqual([]);
     }
@@ -78,6 +111,32 @@ test('a sentence that is too long for the hand-over is gone on with, and not beg
   await world.close(visit);
   expect(await audit(world, visit, 1)).toEqual([]);
 });
+
+test(
+  'a chat that was taken just before its worker stopped begins with the next one, which has nothing to excuse',
+  LONG,
+  async () => {
+    const { proxy } = world;
+    for (const worker of world.workers) if (worker.alive) await worker.drain();
+    const old = await world.startWorker();
+    // Claimed, and its process stands before the first thing that a session does.
+    const hold = proxy.hold({ call: 'load_session', when: 'before' });
+    const coming = world.visit();
+    await hold.reached;
+    const drained = old.drain();
+    await old.line(({ msg }) => msg === 'chats are handed over', 60_000);
+    hold.release();
+    await drained;
+    await world.startWorker();
+    const visit = await coming;
+    expect((await world.carrier(visit)).worker).not.toBe(old);
+    await ask(visit, 'here I am');
+    const greetings = visit.customer.agentTexts.filter((text) => /Welcome to the shop/.test(text));
+    expect(greetings).toHaveLength(1);
+    await world.close(visit);
+    expect(await audit(world, visit, 0)).toEqual([]);
+  },
+);
 
 test(
   'a decision that falls while no worker lives takes effect when one returns, within its deadline',
