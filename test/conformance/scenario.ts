@@ -27,7 +27,7 @@ const config: ToolsConfig = {
   allowInlineStdio: false,
   allowPrivateAddresses: true,
   servers: {},
-  defaultTimeoutMs: 20_000,
+  defaultTimeoutMs: 60_000,
   maxResultChars: 8_000,
   secret: (name) => (name === 'CLIENT' ? context.client_secret : undefined),
   secretHosts: () => [new URL(endpoint).hostname],
@@ -78,7 +78,7 @@ const catalogue = await openCatalogue(
     log,
     pool,
     onStep: () => undefined,
-    connectTimeoutMs: 20_000,
+    connectTimeoutMs: 60_000,
     // A customer who has nothing to add to the defaults.
     host: { ask: async () => ({ action: 'accept', content: {} }) },
   },

@@ -145,6 +145,8 @@ describe('a server of revision 2026-07-28', () => {
       const host: CallHost = {
         ask: async (_callId, { message }) => {
           asked.push(message);
+          // People think; the stream that brought the question ended long before.
+          await new Promise((resolve) => setTimeout(resolve, 500));
           return { action: 'accept', content: { day: 'friday' } };
         },
       };
