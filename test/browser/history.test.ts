@@ -162,6 +162,31 @@ test('a supervisor finds a conversation by what was said, plays it along its tim
   expectNoComplaints(page);
 }, 120_000);
 
+test('the figures of people and agents are those of the conversations that ended', async () => {
+  await archived({
+    words: ['Hello.', 'Hello.'],
+    summary: 'Counted.',
+    phone: '+12025550123',
+    issue: 'refund_request',
+  });
+  const page = await open(supervisor, '/performance');
+  await page.getByRole('button', { name: 'This month' }).click();
+  const [ended] = await floor.database.sql<{ count: number }[]>`
+    select count(*)::int as count from interactions where agent_id = ${agent.id} and status = 'completed'`;
+  const figures = page
+    .getByRole('grid', { name: 'Agents' })
+    .getByRole('row')
+    .filter({ hasText: 'Paper Pal' });
+  await figures.getByText(String(ended?.count), { exact: true }).first().waitFor();
+  const place = page
+    .getByRole('grid', { name: 'Leaderboard' })
+    .getByRole('row')
+    .filter({ hasText: 'Sam Supervisor' });
+  await place.getByText('you').waitFor();
+  await page.getByRole('heading', { name: 'First contact and CSAT over time' }).waitFor();
+  expectNoComplaints(page);
+}, 90_000);
+
 test.each([
   { theme: 'light', width: 1_280 },
   { theme: 'dark', width: 360 },
