@@ -64,10 +64,7 @@ export function monitorIdentity(userId: string, suffix: string): string {
   return `monitor-${userId}-${suffix}`;
 }
 
-const PERSON = /^(?:supervisor-([0-9a-f-]{36})|monitor-([0-9a-f-]{36})-[0-9a-f]{8})$/;
-
-/** The id of the person who speaks or listens under this identity, or undefined for anybody else in the room. */
-export function personIn(identity: string): string | undefined {
-  const match = PERSON.exec(identity);
-  return match?.[1] ?? match?.[2];
+/** Whether this person speaks or listens under this identity. */
+export function isPerson(identity: string, userId: string): boolean {
+  return identity === supervisorIdentity(userId) || identity.startsWith(monitorIdentity(userId, ''));
 }

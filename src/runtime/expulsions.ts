@@ -2,7 +2,7 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import { peopleOutOfSight } from '../database/control.ts';
-import { personIn } from '../domain/identities.ts';
+import { isPerson } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 
 export interface ExpulsionsDeps {
@@ -34,7 +34,7 @@ export class Expulsions {
     const { log } = this.#deps;
     try {
       for (const { identity } of await this.#rooms.listParticipants(room)) {
-        if (personIn(identity) !== userId) continue;
+        if (!isPerson(identity, userId)) continue;
         await this.#rooms.removeParticipant(room, identity);
         log.info(
           { person: userId },

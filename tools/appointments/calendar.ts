@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Customer, who } from '../serving/customer.ts';
 import type { Rpc } from '../serving/rpc.ts';
 
 export const appointmentSchema = z.object({
@@ -44,12 +45,6 @@ const cancelSchema = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('not_found') }),
 ]);
 
-export interface Customer {
-  readonly businessId: string;
-  /** E.164; an appointment of any other number is not found. */
-  readonly phone: string;
-}
-
 /** The calendar's database functions. They decide; nothing here does. */
 export class Calendar {
   readonly #rpc: Rpc;
@@ -58,26 +53,22 @@ export class Calendar {
     this.#rpc = rpc;
   }
 
-  slots(
+  async slots(
     businessId: string,
     wanted: { calendar?: string | undefined; from?: string | undefined; days: number; limit: number },
   ) {
     const { calendar, from, days, limit } = wanted;
     const args = { p_calendar: calendar ?? null, p_from: from ?? null, p_days: days, p_limit: limit };
-    return this.#call('appointment_slots', { p_business_id: businessId, ...args }, slotsSchema);
+    return slotsSchema.parse(await this.#rpc('appointment_slots', { p_business_id: businessId, ...args }));
   }
 
-  list({ businessId, phone }: Customer): Promise<Appointment[]> {
-    return this.#call(
-      'appointment_list',
-      { p_business_id: businessId, p_phone: phone },
-      z.array(appointmentSchema),
-    );
+  async list(customer: Customer): Promise<Appointment[]> {
+    return z.array(appointmentSchema).parse(await this.#rpc('appointment_list', who(customer)));
   }
 
   /** Books, or with a reference moves, to a local time that is free. */
-  put(
-    { businessId, phone }: Customer,
+  async put(
+    customer: Customer,
     wanted: {
       reference?: number;
       calendar?: string | undefined;
@@ -88,8 +79,7 @@ export class Calendar {
     },
   ) {
     const args = {
-      p_business_id: businessId,
-      p_phone: phone,
+      ...who(customer),
       p_reference: wanted.reference ?? null,
       p_calendar: wanted.calendar ?? null,
       p_starts_at: wanted.startsAt,
@@ -97,19 +87,11 @@ export class Calendar {
       p_reason: wanted.reason ?? null,
       p_key: wanted.idempotencyKey,
     };
-    return this.#call('appointment_put', args, putSchema);
+    return putSchema.parse(await this.#rpc('appointment_put', args));
   }
 
-  cancel({ businessId, phone }: Customer, reference: number) {
-    const args = { p_business_id: businessId, p_phone: phone, p_reference: reference };
-    return this.#call('appointment_cancel', args, cancelSchema);
-  }
-
-  async #call<Schema extends z.ZodType>(
-    name: string,
-    args: Readonly<Record<string, unknown>>,
-    schema: Schema,
-  ): Promise<z.output<Schema>> {
-    return schema.parse(await this.#rpc(name, args));
+  async cancel(customer: Customer, reference: number) {
+    const args = { ...who(customer), p_reference: reference };
+    return cancelSchema.parse(await this.#rpc('appointment_cancel', args));
   }
 }

@@ -1,8 +1,9 @@
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
-import { answer, chooseBusiness, keyFrom, phone, reads, refusal } from '../serving/results.ts';
-import { appointmentSchema, type Calendar, type Customer, type Put, slotSchema } from './calendar.ts';
+import { chooseCustomer } from '../serving/customer.ts';
+import { answer, keyFrom, reads, refusal } from '../serving/results.ts';
+import { appointmentSchema, type Calendar, type Put, slotSchema } from './calendar.ts';
 
 const day = z.iso.date();
 const startsAt = z
@@ -28,12 +29,7 @@ const changes = { openWorldHint: false, readOnlyHint: false } as const;
 /** A business's calendars. What can't be (closed, taken, another's appointment) the database refuses. */
 export function createAppointmentsServer(book: Calendar, businessId: string): McpServer {
   const server = new McpServer({ name: 'floorwalker-appointments', version: '0.1.0' });
-  const business = chooseBusiness(businessId);
-  const identity = { ...business.input, customer_phone: phone };
-  const customerOf = (args: { customer_phone: string }): Customer => ({
-    businessId: business.of(args),
-    phone: args.customer_phone,
-  });
+  const { business, customerOf, identity } = chooseCustomer(businessId);
 
   server.registerTool(
     'find_slots',

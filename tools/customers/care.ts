@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Customer, who } from '../serving/customer.ts';
 import type { Rpc } from '../serving/rpc.ts';
 
 const number = z.coerce.number();
@@ -87,12 +88,6 @@ const signalDone = z.discriminatedUnion('outcome', [
 ]);
 const resolved = z.object({ outcome: z.enum(['done', 'not_found']) });
 
-export interface Customer {
-  readonly businessId: string;
-  /** E.164. */
-  readonly phone: string;
-}
-
 /** What is known of customers, through the database's functions. */
 export class CustomerCare {
   readonly #rpc: Rpc;
@@ -151,8 +146,4 @@ export class CustomerCare {
     const args = { p_business_id: businessId, p_signal_id: signalId };
     return resolved.parse(await this.#rpc('crm_resolve_signal', args));
   }
-}
-
-function who({ businessId, phone }: Customer) {
-  return { p_business_id: businessId, p_phone: phone };
 }

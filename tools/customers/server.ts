@@ -1,16 +1,9 @@
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
-import { answer, chooseBusiness, keyFrom, phone, reads, refusal } from '../serving/results.ts';
+import { chooseCustomer } from '../serving/customer.ts';
+import { answer, keyFrom, reads, refusal } from '../serving/results.ts';
 import { healthAnswer, healthAnswerSchema, unknown } from './answers.ts';
-import {
-  type Customer,
-  type CustomerCare,
-  noteSchema,
-  profileSchema,
-  SEVERITIES,
-  SIGNALS,
-  signalSchema,
-} from './care.ts';
+import { type CustomerCare, noteSchema, profileSchema, SEVERITIES, SIGNALS, signalSchema } from './care.ts';
 import { registerStaffTools } from './staff.ts';
 
 const INTERNAL = 'Internal knowledge: use it to help, do not read it out to the customer.';
@@ -30,12 +23,7 @@ export function createCustomersServer(
   options: { staff: boolean },
 ): McpServer {
   const server = new McpServer({ name: 'floorwalker-customers', version: '0.1.0' });
-  const business = chooseBusiness(businessId);
-  const identity = { ...business.input, customer_phone: phone };
-  const customerOf = (args: { customer_phone: string }): Customer => ({
-    businessId: business.of(args),
-    phone: args.customer_phone,
-  });
+  const { business, customerOf, identity } = chooseCustomer(businessId);
 
   server.registerTool(
     'find_customer',

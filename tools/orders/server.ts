@@ -1,8 +1,9 @@
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
-import { answer, chooseBusiness, keyFrom, phone, reads, refusal } from '../serving/results.ts';
+import { chooseCustomer } from '../serving/customer.ts';
+import { answer, keyFrom, reads, refusal } from '../serving/results.ts';
 import { money, orderAnswer, orderAnswerSchema, shippingAnswer, shippingAnswerSchema } from './answers.ts';
-import type { Customer, Shop } from './shop.ts';
+import type { Shop } from './shop.ts';
 
 const orderNumber = z.number().int().min(1).max(999_999_999);
 const reason = z.string().max(1_000).optional().describe('Why the customer wants it, in a few words');
@@ -16,12 +17,7 @@ const changes = { openWorldHint: false, readOnlyHint: false, destructiveHint: tr
  */
 export function createOrdersServer(shop: Shop, businessId: string): McpServer {
   const server = new McpServer({ name: 'floorwalker-orders', version: '0.1.0' });
-  const business = chooseBusiness(businessId);
-  const identity = { ...business.input, customer_phone: phone };
-  const customerOf = (args: { customer_phone: string }): Customer => ({
-    businessId: business.of(args),
-    phone: args.customer_phone,
-  });
+  const { customerOf, identity } = chooseCustomer(businessId);
 
   server.registerTool(
     'find_order',

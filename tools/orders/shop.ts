@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Customer, who } from '../serving/customer.ts';
 import type { Rpc } from '../serving/rpc.ts';
 
 const time = z.string().nullable();
@@ -41,12 +42,6 @@ const cancelSchema = z.discriminatedUnion('outcome', [
 ]);
 export type Cancellation = z.output<typeof cancelSchema>;
 
-export interface Customer {
-  readonly businessId: string;
-  /** E.164; an order of any other number is not found. */
-  readonly phone: string;
-}
-
 /** The shop's database functions. They decide; nothing here does. */
 export class Shop {
   readonly #rpc: Rpc;
@@ -55,15 +50,12 @@ export class Shop {
     this.#rpc = rpc;
   }
 
-  findOrders(customer: Customer, orderNumber: number | undefined): Promise<Order[]> {
-    return this.#call(
-      'shop_find_order',
-      { ...who(customer), p_order_number: orderNumber ?? null },
-      z.array(orderSchema),
-    );
+  async findOrders(customer: Customer, orderNumber: number | undefined): Promise<Order[]> {
+    const args = { ...who(customer), p_order_number: orderNumber ?? null };
+    return z.array(orderSchema).parse(await this.#rpc('shop_find_order', args));
   }
 
-  refund(
+  async refund(
     customer: Customer,
     refund: {
       orderNumber: number;
@@ -78,10 +70,10 @@ export class Shop {
       p_reason: refund.reason ?? null,
       p_idempotency_key: refund.idempotencyKey,
     };
-    return this.#call('shop_refund_order', { ...who(customer), ...args }, refundSchema);
+    return refundSchema.parse(await this.#rpc('shop_refund_order', { ...who(customer), ...args }));
   }
 
-  cancel(
+  async cancel(
     customer: Customer,
     cancellation: { orderNumber: number; reason: string | undefined; idempotencyKey: string },
   ): Promise<Cancellation> {
@@ -90,18 +82,6 @@ export class Shop {
       p_reason: cancellation.reason ?? null,
       p_idempotency_key: cancellation.idempotencyKey,
     };
-    return this.#call('shop_cancel_order', { ...who(customer), ...args }, cancelSchema);
+    return cancelSchema.parse(await this.#rpc('shop_cancel_order', { ...who(customer), ...args }));
   }
-
-  async #call<Schema extends z.ZodType>(
-    name: string,
-    args: Readonly<Record<string, unknown>>,
-    schema: Schema,
-  ): Promise<z.output<Schema>> {
-    return schema.parse(await this.#rpc(name, args));
-  }
-}
-
-function who({ businessId, phone }: Customer) {
-  return { p_business_id: businessId, p_phone: phone };
 }
