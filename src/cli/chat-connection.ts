@@ -8,11 +8,11 @@ import {
   TOPIC_ACK,
   TOPIC_CHAT,
   TOPIC_HISTORY,
+  TOPIC_TRANSCRIPTION,
 } from '../domain/identities.ts';
 import { ApiRefusal, type ChatApi, type Created, type Join } from './chat-api.ts';
 import { ChatOutbox } from './chat-outbox.ts';
 
-const TOPIC_TRANSCRIPTION = 'lk.transcription';
 /** What was said so far, for whoever comes back: a JSON list, oldest first. */
 const historySchema = z.array(z.object({ role: z.string(), text: z.string() }));
 /** The API lets a customer back into a chat for ten minutes. */

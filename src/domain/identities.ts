@@ -8,6 +8,8 @@ export const TOPIC_HISTORY = 'floorwalker.history';
 export const TOPIC_DOORBELL = 'floorwalker.doorbell';
 /** The doorbell of a takeover: the agent falls silent before it looks, and goes on if nobody has taken over. */
 export const TOPIC_HUSH = 'floorwalker.hush';
+/** LiveKit's own: what an agent says, as text streams. */
+export const TOPIC_TRANSCRIPTION = 'lk.transcription';
 /** From the server to a customer who waits for an agent: `{"position": n}`. */
 export const TOPIC_QUEUE = 'floorwalker.queue';
 /** Attribute of a text stream that carries the sender's own id of a message, for acknowledgement. */

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { announcerIdentity, parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import { type Clock, delay } from '../session/clock.ts';
-import { CUE_SAMPLE_RATE, type Cues, type CueVoice } from './cues.ts';
+import { CUE_SAMPLE_RATE, type Cues, type CueVoice, cueFrames } from './cues.ts';
 
 export interface AnnouncerDeps {
   readonly livekit: Pick<Config['livekit'], 'url' | 'apiKey' | 'apiSecret'>;
@@ -24,7 +24,6 @@ const TOKEN_SECONDS = 60;
 /** A short sign of life between announcements. */
 const TONE_EVERY_MS = 7_000;
 const LOOK_MS = 250;
-const FRAME_MS = 20;
 
 /**
  * Speaks to one caller in whose room there is no agent yet: where they are in the queue, again when that changes
@@ -118,10 +117,9 @@ export class Announcer {
   }
 
   async #play(source: AudioSource, Frame: typeof AudioFrame, samples: Int16Array): Promise<void> {
-    const size = (CUE_SAMPLE_RATE * FRAME_MS) / 1000;
-    for (let from = 0; from < samples.length && !this.#stopping; from += size) {
-      const part = samples.slice(from, from + size);
-      await source.captureFrame(new Frame(part, CUE_SAMPLE_RATE, 1, part.length));
+    for (const frame of cueFrames(samples, Frame)) {
+      if (this.#stopping) break;
+      await source.captureFrame(frame);
     }
     await Promise.race([source.waitForPlayout(), this.#closed.promise]);
   }

@@ -9,7 +9,7 @@ import {
 } from '../database/interactions.ts';
 import { keepClaims, releaseLease } from '../database/leases.ts';
 import { appendRecords } from '../database/records.ts';
-import { loadPromptLibrary, PROMPTS_DIRECTORY } from '../definitions/prompts.ts';
+import { loadPrompts, PROMPTS_DIRECTORY } from '../definitions/prompts.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import { systemClock } from '../session/clock.ts';
@@ -46,14 +46,14 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
       endReason: 'recovery_failed',
     });
     log.error({ interaction: interactionId, ...output }, 'interaction given up: no worker could carry it');
-    const { book } = loadPromptLibrary(PROMPTS_DIRECTORY).forLanguage(snapshot.language);
+    const prompts = loadPrompts(PROMPTS_DIRECTORY, snapshot.language);
     const { voice } = readSettings({ model_settings: {}, voice_settings: snapshot.voice_settings }, () => {});
     const { tts_model: model, voice: name, speed } = voice;
     const words = {
       interactionId,
       generation,
       room,
-      text: book.render('recovery_goodbye', { business_name: business.name }, { channel }),
+      text: prompts.render('recovery_goodbye', { business_name: business.name }, { channel }),
       voice: channel === 'voice' ? { model, voice: name, speed } : undefined,
     };
     const deps = { livekit: config.livekit, cues: new Cues(config.speech, log), clock: systemClock };

@@ -1,8 +1,10 @@
+import type { AudioFrame } from '@livekit/rtc-node';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 
 /** What OpenAI's speech endpoint gives as `pcm`. */
 export const CUE_SAMPLE_RATE = 24_000;
+const FRAME_MS = 20;
 const WITHIN_MS = 8_000;
 /** Announcements of a few wordings, numbers and voices; the oldest goes. */
 const KEPT = 200;
@@ -11,6 +13,15 @@ export interface CueVoice {
   readonly model: string;
   readonly voice: string;
   readonly speed: number;
+}
+
+/** A sound as an audio source takes it. @param Frame of LiveKit's client, which is loaded where something is to be said */
+export function* cueFrames(samples: Int16Array, Frame: typeof AudioFrame): Generator<AudioFrame> {
+  const size = (CUE_SAMPLE_RATE * FRAME_MS) / 1000;
+  for (let from = 0; from < samples.length; from += size) {
+    const part = samples.slice(from, from + size);
+    yield new Frame(part, CUE_SAMPLE_RATE, 1, part.length);
+  }
 }
 
 /** Spoken announcements, made once and then kept: a hundred callers who wait cost no more than one. */

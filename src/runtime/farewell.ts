@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { AccessToken } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
-import { agentIdentity, customerIdentity } from '../domain/identities.ts';
-import { type Clock, within } from '../session/clock.ts';
-import { CUE_SAMPLE_RATE, type Cues, type CueVoice } from './cues.ts';
+import { agentIdentity, customerIdentity, TOPIC_TRANSCRIPTION } from '../domain/identities.ts';
+import { type Clock, delay, within } from '../session/clock.ts';
+import { CUE_SAMPLE_RATE, type Cues, type CueVoice, cueFrames } from './cues.ts';
 
 export interface FarewellDeps {
   readonly livekit: Pick<Config['livekit'], 'url' | 'apiKey' | 'apiSecret'>;
@@ -21,12 +21,10 @@ export interface LastWords {
   readonly voice: CueVoice | undefined;
 }
 
-const TOPIC_TRANSCRIPTION = 'lk.transcription';
 const TOKEN_SECONDS = 60;
 /** A text that was sent has this long to arrive before the room is closed. */
 const ARRIVAL_MS = 500;
 const AT_MOST_MS = 30_000;
-const FRAME_MS = 20;
 
 /**
  * Says the last words in a room that has no session any more. A participant that only publishes: whatever ended those
@@ -48,7 +46,7 @@ export async function sayFarewell(words: LastWords, deps: FarewellDeps): Promise
     });
     const samples = words.voice && (await deps.cues.of(words.text, words.voice));
     if (samples) await play(samples, room);
-    else await new Promise<void>((resolve) => void clock.after(ARRIVAL_MS, resolve));
+    else await delay(clock, ARRIVAL_MS);
   };
   try {
     await within(clock, AT_MOST_MS, speak());
@@ -64,11 +62,7 @@ async function play(samples: Int16Array, room: import('@livekit/rtc-node').Room)
   try {
     const options = new rtc.TrackPublishOptions({ source: rtc.TrackSource.SOURCE_MICROPHONE });
     await room.localParticipant?.publishTrack(track, options);
-    const size = (CUE_SAMPLE_RATE * FRAME_MS) / 1000;
-    for (let from = 0; from < samples.length; from += size) {
-      const part = samples.slice(from, from + size);
-      await source.captureFrame(new rtc.AudioFrame(part, CUE_SAMPLE_RATE, 1, part.length));
-    }
+    for (const frame of cueFrames(samples, rtc.AudioFrame)) await source.captureFrame(frame);
     await source.waitForPlayout();
   } finally {
     await track.close().catch(() => undefined);

@@ -5,6 +5,7 @@ import { Room } from '@livekit/rtc-node';
 import { bulkhead } from 'cockatiel';
 import { type AgentIdentity, agentIdentity, parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
+import { delay } from '../session/clock.ts';
 import type { InteractionSession } from '../session/interaction-session.ts';
 import { AgentLink, type Assignment, type Taken } from './agent-link.ts';
 import { parseJobMetadata } from './job-metadata.ts';
@@ -31,6 +32,8 @@ export interface SessionHostDeps {
 const JOINING_AT_ONCE = 4;
 /** Whoever takes longer has something to wait for, and holds up no others. */
 const LONGEST_JOIN_MS = 3_000;
+/** How often a process that stops looks whether all of its chats have ended. */
+const LOOK_MS = 50;
 const STOPS = 'the worker stops';
 
 /** A conversation of this process, from its claim on. */
@@ -117,7 +120,8 @@ export class SessionHost {
     while (this.#places.size > 0) {
       await Promise.allSettled([...this.#places.values()].map(({ ended }) => ended));
       // A place that is taken and not yet assigned has nothing to wait for but its assignment or its lapse.
-      if ([...this.#places.values()].some(({ ended }) => !ended)) await tick(this.#deps.services);
+      if ([...this.#places.values()].some(({ ended }) => !ended))
+        await delay(this.#deps.services.clock, LOOK_MS);
     }
   }
 
@@ -211,10 +215,4 @@ export class SessionHost {
       await room.disconnect().catch(() => {});
     }
   }
-}
-
-function tick({ clock }: ProcessServices): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(50, resolve);
-  });
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, delay } from './clock.ts';
 
 /** Where records of one interaction go; the generation fences a session that has lost its lease. */
 export interface RecordKey {
@@ -264,9 +264,7 @@ export class Outbox {
         'records wait for the database',
       );
     }
-    await new Promise<void>((resolve) => {
-      this.#options.clock.after(delayMs, resolve);
-    });
+    await delay(this.#options.clock, delayMs);
   }
 }
 

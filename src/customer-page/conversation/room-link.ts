@@ -9,10 +9,10 @@ import {
   TOPIC_CHAT,
   TOPIC_HISTORY,
   TOPIC_QUEUE,
+  TOPIC_TRANSCRIPTION,
 } from '../../domain/identities.ts';
 import type { Join } from '../api.ts';
 
-const TOPIC_TRANSCRIPTION = 'lk.transcription';
 const ATTRIBUTE_SEGMENT = 'lk.segment_id';
 const ATTRIBUTE_FINAL = 'lk.transcription_final';
 

@@ -15,11 +15,11 @@ import {
   TOPIC_CHAT,
   TOPIC_HISTORY,
   TOPIC_QUEUE,
+  TOPIC_TRANSCRIPTION,
 } from '../../../domain/identities.ts';
 import type { CallerEvent } from './events.ts';
 import { Microphone, type Spoken } from './microphone.ts';
 
-const TOPIC_TRANSCRIPTION = 'lk.transcription';
 const HEARING_RATE = 16_000;
 const queueSchema = z.object({ position: z.int() });
 
