@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { z } from 'zod';
 import { FloorwalkerError } from './errors.ts';
 
@@ -298,6 +299,8 @@ function readWorker(read: Reader) {
       max: 1_000_000,
       integer: true,
     }),
+    /** Where the folders are in which workers keep what waits for the database. */
+    spoolDirectory: read.raw('WORKER_SPOOL_DIR') ?? tmpdir(),
     idleProcesses: read.number('WORKER_IDLE_PROCESSES', 2, { min: 1, max: 64, integer: true }),
     host: read.raw('WORKER_HOST') ?? '0.0.0.0',
     port: read.number('WORKER_PORT', 8081, { min: 0, max: 65_535, integer: true }),
@@ -391,10 +394,10 @@ export function scorerSettings(): Pick<Config, 'llm' | 'scoring'> {
 }
 
 /** Where a worker lets its processes keep what waits for the database; they inherit it, and nobody sets it. */
-const SPOOL = 'FLOORWALKER_SPOOL_ADDRESS';
+const SPOOL = 'FLOORWALKER_SPOOL_FOLDER';
 
-export function handDownSpool(address: string): void {
-  process.env[SPOOL] = address;
+export function handDownSpool(folder: string): void {
+  process.env[SPOOL] = folder;
 }
 
 export function inheritedSpool(): string | undefined {

@@ -1,21 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { type Config, handDownSpool } from '../config.ts';
-import { createServiceClient } from '../database/client.ts';
+import { createServiceClient, type Database } from '../database/client.ts';
 import { releaseWorker } from '../database/leases.ts';
 import type { Log } from '../log.ts';
 import { createClaims } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
 import { HostProcesses } from '../runtime/host-processes.ts';
 import { createHousekeeping } from '../runtime/housekeeping.ts';
-import { createRecordSink } from '../runtime/record-sink.ts';
-import { SpoolFolder } from '../runtime/spool.ts';
+import { LeftRecords } from '../runtime/left-records.ts';
+import { createLeftRecordSink } from '../runtime/record-sink.ts';
+import { SpoolFolder } from '../runtime/spool-folder.ts';
 import { createSummon } from '../runtime/summon.ts';
 import { Worker } from '../runtime/worker.ts';
-import { systemClock, within } from '../session/clock.ts';
+import { systemClock } from '../session/clock.ts';
 import { Outbox } from '../session/outbox.ts';
-
-/** How long a worker that stops tries to store what its processes have left. */
-const LAST_RECORDS_MS = 10_000;
 
 /**
  * `floorwalker worker`: runs until `stop` is aborted, then drains.
@@ -24,16 +22,14 @@ const LAST_RECORDS_MS = 10_000;
  */
 export async function runWorker(config: Config, log: Log, stop: AbortSignal): Promise<void> {
   const db = createServiceClient(config.supabase);
-  const spool = await SpoolFolder.make(log).catch((err: unknown) =>
-    log.warn({ err }, 'what waits for the database can not be kept on disk'),
-  );
-  if (spool) handDownSpool(spool.address);
-  const left = new Outbox({ sink: createRecordSink(db), clock: systemClock, log });
-  const recoverSpooled = async () => spool?.recoverDead(left);
+  const left = await openLeftRecords(db, config, log);
+  // Before anybody carries those conversations on.
+  await left.start();
+  if (stop.aborted) return await left.stop();
   const worker = new Worker({
     config,
     claims: createClaims(db, config, log),
-    recoverSpooled,
+    recoverSpooled: () => left.recoverDead(),
     onGivenBack: () => dispatcher.hurry(),
     clock: systemClock,
     log,
@@ -41,7 +37,7 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
   const chats = new HostProcesses({
     config,
     onLost: async (hostId, stalledBy) => {
-      await recoverSpooled();
+      await left.recoverDead();
       await releaseWorker(db, hostId, { stalledBy });
       dispatcher.hurry();
     },
@@ -79,9 +75,21 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
     await Promise.all([dispatcher.stop(), housekeeping.stop()]);
     await Promise.all([worker.stop(), chats.stop(0)]);
     // Processes that had to end before the database was back have left it here.
-    const recovered = recoverSpooled().catch((err: unknown) => log.warn({ err }, 'records were left behind'));
-    await within(systemClock, LAST_RECORDS_MS, recovered);
-    left.close();
-    await spool?.remove();
+    await left.stop();
   }
+}
+
+/** Its processes inherit the folder. */
+async function openLeftRecords(db: Database, config: Config, log: Log): Promise<LeftRecords> {
+  const folder = await SpoolFolder.make({
+    parent: config.worker.spoolDirectory,
+    secret: config.supabase,
+    log,
+  }).catch((err: unknown) => {
+    log.warn({ err }, 'what waits for the database can not be kept on disk');
+    return undefined;
+  });
+  if (folder) handDownSpool(folder.path);
+  const outbox = new Outbox({ sink: createLeftRecordSink(db), clock: systemClock, log });
+  return new LeftRecords({ folder, outbox, clock: systemClock, log });
 }

@@ -53,6 +53,17 @@ export function appendRecords(
   return callFunction(db, 'append_records', { p_batch: batch }, appendedSchema);
 }
 
+/**
+ * Stores what a process has left that is dead, also when somebody else carries the interaction on by now: then it is put
+ * where it was said, and what is there already stays as it is.
+ */
+export function appendLeftRecords(
+  db: Database,
+  batch: readonly RecordBatch[],
+): Promise<z.output<typeof appendedSchema>> {
+  return callFunction(db, 'append_left_records', { p_batch: batch }, appendedSchema);
+}
+
 export interface NewMetric {
   readonly interaction_id: string;
   readonly generation: number;
@@ -75,4 +86,9 @@ export function recordMetrics(
     { p_rows: rows },
     z.object({ stored: z.number(), refused: z.number() }),
   );
+}
+
+/** As {@link appendLeftRecords}; an interaction that has ended has no rows any more. */
+export function recordLeftMetrics(db: Database, rows: readonly NewMetric[]): Promise<{ stored: number }> {
+  return callFunction(db, 'record_left_metrics', { p_rows: rows }, z.object({ stored: z.number() }));
 }

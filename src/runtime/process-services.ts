@@ -45,7 +45,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
   const { leaseMs, heartbeatMs, pollMs } = config.figures;
   // An answer later than that is as good as none: a lease could have run out, and the database may be back.
   const timeoutMs = Math.min(4_000, leaseMs / 2);
-  const spoolAddress = inheritedSpool();
+  const spoolFolder = inheritedSpool();
   let vad: Promise<VAD> | undefined;
   return {
     config,
@@ -59,7 +59,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
       clock,
       log,
       sink: createRecordSink(db),
-      spool: spoolAddress === undefined ? undefined : openSpool(spoolAddress, log),
+      spool: spoolFolder === undefined ? undefined : openSpool(spoolFolder, config.supabase, log),
     }),
     leases: new LeaseKeeper<SessionNews>({
       poll: (leases) => pollSessions(db, leases, { timeoutMs }),

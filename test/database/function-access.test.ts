@@ -31,6 +31,8 @@ const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
   poll_sessions: { p_leases: [] },
   append_records: { p_batch: [] },
   record_metrics: { p_rows: [] },
+  append_left_records: { p_batch: [] },
+  record_left_metrics: { p_rows: [] },
   set_phone_number: { p_interaction_id: NOWHERE, p_generation: 1, p_phone: '+31201234567', p_source: 'sip' },
   request_supervisor: { p_interaction_id: NOWHERE, p_generation: 1, p_reason: 'x' },
   request_tool_call: { p_call: { interaction_id: NOWHERE, generation: 1 } },

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { type RunningApi, runApi } from '../../src/cli/api.ts';
@@ -79,7 +82,13 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
   });
   const supervisor = await database.createUser({ businessId: business.id, name: 'Sam Supervisor' });
   const supabaseUrl = (await options.through?.(database.supabaseUrl)) ?? database.supabaseUrl;
-  const env = { ...environment(database, livekit, options), SUPABASE_URL: supabaseUrl };
+  // The disk that the workers of this stack share.
+  const spools = await mkdtemp(join(tmpdir(), 'stack-'));
+  const env = {
+    WORKER_SPOOL_DIR: spools,
+    ...environment(database, livekit, options),
+    SUPABASE_URL: supabaseUrl,
+  };
   const config = loadConfig({ ...env, PORT: '0', METRICS_PORT: '0', HOST: '127.0.0.1' });
   const api: RunningApi = await runApi(config, createLog({ level: 'silent' }));
   const apiUrl = `http://127.0.0.1:${api.port}`;
@@ -203,6 +212,7 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
       await Promise.all(customers.map((customer) => customer.leave()));
       await Promise.all([...children.map((child) => child.stop()), api.stop()]);
       await database.stop();
+      await rm(spools, { recursive: true, force: true });
     },
   };
 }

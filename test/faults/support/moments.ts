@@ -1,3 +1,4 @@
+import { waitUntil } from '../../support/stack.ts';
 import type { Hold } from './database-proxy.ts';
 import type { ShopTool } from './shop.ts';
 import type { World } from './world.ts';
@@ -11,6 +12,8 @@ export interface Moment {
   readonly slow?: true;
   /** Arms the hold for the turn in which the customer says `words`. */
   arm(world: World, words: string, order: string): Hold;
+  /** When its supervisor allows a gated call: to come to this moment, in it, or when somebody has died in it. */
+  readonly decided?: 'before' | 'here' | 'later';
   /** What becomes of the call when its process is killed here: its state, and how often the tool really ran. */
   readonly outcome?: { readonly state: string; readonly runs: number };
 }
@@ -46,6 +49,25 @@ const modelIsAsked = ({ holdModel }: World, words: string): Hold =>
 
 const modelIsTold = ({ holdModel }: World, words: string): Hold =>
   holdModel((request) => request.lastUser === words && request.body.messages.at(-1)?.role === 'tool');
+
+const asked = async ({ stack }: World, order: string): Promise<void> => {
+  await waitUntil(async () => {
+    const [row] = await stack.database.sql`
+      select 1 from tool_permissions where status = 'pending' and arguments ->> 'order' = ${order}`;
+    return row;
+  }, 40_000);
+};
+
+/** Whoever waits for the decision asks for it no more. */
+const waitsUnknowing = (world: World, _words: string, order: string): Hold => {
+  const hold = Promise.withResolvers<Hold>();
+  const reached = asked(world, order).then(async () => {
+    const polled = world.proxy.hold({ call: 'poll_sessions', when: 'before' });
+    hold.resolve(polled);
+    await polled.reached;
+  });
+  return { reached, release: (lost) => void hold.promise.then((polled) => polled.release(lost)) };
+};
 
 export const MOMENTS: readonly Moment[] = [
   { name: 'a message is about to be stored', arm: database('append_records', 'before', 'words') },
@@ -128,5 +150,47 @@ export const MOMENTS: readonly Moment[] = [
     tool: 'charge',
     arm: modelIsTold,
     outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'a permission is about to be asked for',
+    tool: 'refund',
+    arm: database('request_tool_call', 'before', 'order'),
+    decided: 'later',
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'a permission is asked for',
+    tool: 'refund',
+    arm: database('request_tool_call', 'after', 'order'),
+    decided: 'later',
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'a decision has fallen and was not heard of',
+    tool: 'refund',
+    arm: waitsUnknowing,
+    decided: 'here',
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'an allowed call is about to start',
+    tool: 'refund',
+    arm: callStep('start_tool_call', 'before'),
+    decided: 'before',
+    outcome: { state: 'succeeded', runs: 1 },
+  },
+  {
+    name: 'an allowed call has started and is not sent',
+    tool: 'refund',
+    arm: callStep('start_tool_call', 'after'),
+    decided: 'before',
+    outcome: { state: 'unknown', runs: 0 },
+  },
+  {
+    name: 'an allowed call runs',
+    tool: 'refund',
+    arm: toolRuns('refund'),
+    decided: 'before',
+    outcome: { state: 'unknown', runs: 1 },
   },
 ];
