@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { COUGH } from '../test/support/cough.ts';
 import { Measurements } from './measurements.ts';
 import { type BenchOptions, type PartName, readOptions, USAGE } from './options.ts';
 import { measureChat } from './parts/chat.ts';
@@ -10,7 +11,7 @@ import { measureEvents } from './parts/events.ts';
 import { measureHandover } from './parts/handover.ts';
 import { measureMcp } from './parts/mcp.ts';
 import { measureMemory } from './parts/memory.ts';
-import { measurePauses } from './parts/pauses.ts';
+import { measurePauses, recordingsFor } from './parts/pauses.ts';
 import { measurePermission } from './parts/permission.ts';
 import { measureQueries } from './parts/queries.ts';
 import { measureRecovery } from './parts/recovery.ts';
@@ -90,7 +91,8 @@ async function bench(options: BenchOptions): Promise<boolean> {
     const parts = options.parts.filter((part) => part !== 'mcp');
     if (options.parts.includes('mcp')) await measureMcp(results);
     if (parts.length > 0) {
-      stack = await Stack.start((name) => join(logs, `${name}.log`), undo);
+      const recordings = [COUGH, ...(parts.includes('pauses') ? await recordingsFor(options, results) : [])];
+      stack = await Stack.start((name) => join(logs, `${name}.log`), undo, recordings);
       const running = stack;
       await running.rest();
       for (const part of parts) {

@@ -25,6 +25,8 @@ export function percentile(values: readonly number[], rank: number): number {
 export class Measurements {
   readonly series: Series[] = [];
   readonly failures: Failure[] = [];
+  /** What was left out, and why. */
+  readonly notes: string[] = [];
   readonly #progress: (line: string) => void;
 
   constructor(progress: (line: string) => void) {
@@ -38,6 +40,13 @@ export class Measurements {
       this.series.push(series);
     }
     series.values.push(value);
+  }
+
+  /** Something could not be measured here, and that is no failure. */
+  leaveOut(part: PartName, why: string): void {
+    const note = `left out: ${part}: ${why}`;
+    if (!this.notes.includes(note)) this.notes.push(note);
+    this.#progress(note);
   }
 
   /** For whoever waits. */

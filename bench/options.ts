@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { SCENE_KINDS, type SceneKind } from './speech/scenes.ts';
 
 /** What can be measured alone, in the order of a full run. */
 export const PARTS = [
@@ -38,6 +39,10 @@ export interface BenchOptions {
   /** Chats with and without guarantees. */
   readonly comparisons: number;
   readonly pauses: number;
+  /** Whose voices pause; all that can be had by default. */
+  readonly voices: readonly SceneKind[];
+  /** The recogniser puts a full stop wherever somebody stops to think. */
+  readonly fullStops: boolean;
   /** Chats that begin at once, and how often. */
   readonly burst: number;
   readonly bursts: number;
@@ -83,7 +88,9 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --drains N     workers that are drained, each with five chats and a call (5)
   --comparisons N  chats with the guarantees and without (3)
   --changes N    changes told to each crowd of listeners (50)
-  --pauses N     sentences with a pause, of each (12)
+  --pauses N     sentences with a pause, of each kind of voice (12)
+  --voices LIST  kinds of voices that pause: people,espeak,rehearsal (all of them)
+  --full-stops   the recogniser puts a full stop wherever a caller stops to think
   --burst N      chats that begin at once (30)        --bursts N     how often (3)
   --scale N      chats that are open at once, at most (50; the goal is stated for 200)
   --window N     seconds in which each size is looked at (20)
@@ -102,6 +109,8 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     options: {
       help: { type: 'boolean', short: 'h', default: false },
       json: { type: 'string' },
+      voices: { type: 'string', default: SCENE_KINDS.join(',') },
+      'full-stops': { type: 'boolean', default: false },
       chats: number(15),
       turns: number(3),
       decisions: number(15),
@@ -152,6 +161,13 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     drains: count('drains', values.drains),
     comparisons: count('comparisons', values.comparisons),
     pauses: count('pauses', values.pauses),
+    voices: values.voices.split(',').map((name) => {
+      const kind = SCENE_KINDS.find((known) => known === name);
+      if (kind === undefined)
+        throw new Error(`There are no voices "${name}"; there are ${SCENE_KINDS.join(', ')}.`);
+      return kind;
+    }),
+    fullStops: values['full-stops'],
     burst: count('burst', values.burst),
     bursts: count('bursts', values.bursts),
     watch: count('watch', values.watch),

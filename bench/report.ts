@@ -61,7 +61,7 @@ function show(value: number): string {
 }
 
 /** One line a series, in columns. */
-export function table({ series, failures }: Measurements): string {
+export function table({ series, failures, notes }: Measurements): string {
   const rows = series.map((one) => {
     const { median, p95, p99, worst, n } = figures(one);
     if (one.unit === '%') return [one.part, one.name, show(mean(one.values)), '', '', '', '%', String(n)];
@@ -79,7 +79,7 @@ export function table({ series, failures }: Measurements): string {
       .trimEnd(),
   );
   const failed = failures.map(({ part, message }) => `failed: ${part}: ${message}`);
-  return [...lines, ...failed].join('\n');
+  return [...lines, ...notes, ...failed].join('\n');
 }
 
 /** Under what circumstances: what a reader must know before comparing two tables. */

@@ -1,6 +1,6 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { processEnvironment } from '../src/config.ts';
 import { migrate } from '../src/database/migrate.ts';
@@ -8,10 +8,12 @@ import { findLiveKitServer } from '../src/embedded/livekit-binary.ts';
 import { type EmbeddedLiveKit, startLiveKit } from '../src/embedded/livekit-server.ts';
 import { startNodeChild } from '../src/embedded/node-child.ts';
 import { startPostgres } from '../src/embedded/postgres.ts';
+import type { Recording } from '../src/embedded/rehearsal/speech/library.ts';
 import { generateSupabaseKeys, prepareDatabase, type SupabaseKeys } from '../src/embedded/supabase.ts';
 import { createLog } from '../src/log.ts';
 
 const EMBEDDED = new URL('../src/embedded/', import.meta.url);
+const SPEECH = new URL('speech/server.ts', import.meta.url);
 const readySchema = z.object({ url: z.string() });
 const speechSchema = z.object({ openai_base_url: z.string(), deepgram_base_url: z.string() });
 
@@ -30,10 +32,23 @@ export function plainEnvironment(): Record<string, string | undefined> {
   return { PATH, HOME, NODE_ENV: 'production' };
 }
 
-/** Starts what the project stands on, each a process of its own; `onStop` gets what undoes each step. */
+async function writeRecordings(recordings: readonly Recording[], file: string): Promise<void> {
+  const listed = recordings.map(({ input, words, samples }) => {
+    const pcm = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength).toString('base64');
+    return { input, words, pcm };
+  });
+  await writeFile(file, JSON.stringify(listed));
+}
+
+/**
+ * Starts what the project stands on, each a process of its own; `onStop` gets what undoes each step.
+ *
+ * @param recordings what callers say besides what the speech server's own voices can.
+ */
 export async function startServers(
   logFile: (name: string) => string,
   onStop: (undo: () => Promise<void>) => void,
+  recordings: readonly Recording[],
 ): Promise<Servers> {
   const binary = await findLiveKitServer(processEnvironment());
   if (!binary) throw new Error('No livekit-server was found. "node scripts/setup.mjs" brings one.');
@@ -68,9 +83,13 @@ export async function startServers(
   onStop(() => supabase.stop());
   const supabaseUrl = readySchema.parse(JSON.parse(line)).url;
 
+  const recorded = join(await mkdtemp(join(tmpdir(), 'floorwalker-bench-speech-')), 'recordings.json');
+  onStop(() => rm(dirname(recorded), { recursive: true, force: true }));
+  await writeRecordings(recordings, recorded);
   const rehearsal = await startNodeChild({
     name: 'speech',
-    script: new URL('rehearsal/main.ts', EMBEDDED),
+    script: SPEECH,
+    args: ['--recordings', recorded],
     env: plainEnvironment(),
     logFile: logFile('speech'),
     ready: async (lines) => {

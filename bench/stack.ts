@@ -6,6 +6,7 @@ import { type NodeChild, startNodeChild } from '../src/embedded/node-child.ts';
 import { freeTcpPort } from '../src/embedded/ports.ts';
 import { pollUntil } from '../src/embedded/ready.ts';
 import { type Customer, joinAsCustomer } from '../src/embedded/rehearsal/caller/caller.ts';
+import type { Recording } from '../src/embedded/rehearsal/speech/library.ts';
 import { type Agent, createFixtures, type Fixtures, type Person } from '../test/support/fixtures.ts';
 import type { BareServers } from './bare/contestant.ts';
 import { type InstantModel, startModel } from './model.ts';
@@ -81,8 +82,12 @@ export class Stack {
   }
 
   /** `undo` is filled while it starts, so that a start that fails or is broken off can be cleared away too. */
-  static async start(logFile: (name: string) => string, undo: (() => Promise<void>)[]): Promise<Stack> {
-    const servers = await startServers(logFile, (step) => undo.push(step));
+  static async start(
+    logFile: (name: string) => string,
+    undo: (() => Promise<void>)[],
+    recordings: readonly Recording[],
+  ): Promise<Stack> {
+    const servers = await startServers(logFile, (step) => undo.push(step), recordings);
     const model = await startModel();
     undo.push(() => model.stop());
     const stack = new Stack(servers, model, logFile, undo);

@@ -1,3 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { SOUND_DB } from '../../src/embedded/rehearsal/caller/caller.ts';
+import { COUGH } from '../../test/support/cough.ts';
 import type { Measurements } from '../measurements.ts';
 import type { BenchOptions } from '../options.ts';
 import type { Stack, Visit } from '../stack.ts';
@@ -35,6 +38,52 @@ async function ask(
   results.add('voice', '  model answered to first sound', soundAt - turn.answeredAt);
 }
 
+const STORY_REQUEST = 'Please tell me a story.';
+const INTERRUPTION = 'Stop, that is enough.';
+/** Longer than the agent's pauses between two sentences. */
+const SILENT_MS = 400;
+/** Somebody who only listens, and somebody who coughs. */
+const NO_WORDS = ['Mm-hmm.', COUGH.input];
+const GOES_ON_WITHIN_MS = 4_000;
+
+/**
+ * The agent tells a story; a cough and an "mhm" should not stop it, and somebody who interrupts should at once. Its
+ * silence is the last 20 ms above -45 dB before it pauses for longer than it does between sentences.
+ */
+async function interrupt({ customer }: Visit, results: Measurements): Promise<void> {
+  await customer.prepare(STORY_REQUEST, INTERRUPTION, ...NO_WORDS);
+  await customer.waitForQuiet(QUIET_MS, { deadlineMs: DEADLINE_MS });
+  const { endedAt } = await customer.say(STORY_REQUEST);
+  const soundAt = await customer.waitForSound(endedAt, { deadlineMs: DEADLINE_MS });
+  await wait(soundAt + 1_500 - Date.now());
+  for (const sound of NO_WORDS) {
+    const made = await customer.say(sound);
+    // What it says of its story in the seconds after, less the pause that it may make.
+    await wait(made.endedAt + GOES_ON_WITHIN_MS - Date.now());
+    const goesOn = customer.soundBetweenMs(made.endedAt + GOES_ON_WITHIN_MS / 2, Date.now()) > 500;
+    results.add('voice', `barge-in: goes on after "${sound}"`, goesOn ? 100 : 0, '%');
+    const heardMs = customer.soundBetweenMs(made.startedAt, made.startedAt + GOES_ON_WITHIN_MS);
+    results.add(
+      'voice',
+      `  silent in the ${GOES_ON_WITHIN_MS / 1_000} s after it`,
+      GOES_ON_WITHIN_MS - heardMs,
+    );
+  }
+  const saying = customer.say(INTERRUPTION);
+  const { startedAt } = await saying;
+  const silentAt = await customer.waitFor(
+    () => {
+      const after = customer.sounds.filter(({ at, levelDb }) => at > startedAt && levelDb > SOUND_DB);
+      // Nothing after it began: it had stopped before.
+      if (Date.now() - startedAt < SILENT_MS) return undefined;
+      const last = after.findIndex(({ at }, nth) => (after[nth + 1]?.at ?? Date.now()) - at > SILENT_MS);
+      return after[last]?.at;
+    },
+    { what: 'the end of the story', deadlineMs: DEADLINE_MS },
+  );
+  results.add('voice', "barge-in: caller's first sound to the agent's silence", silentAt - startedAt);
+}
+
 /** Joins a call, and waits for its greeting to begin. @returns when that was. */
 export async function answered(visit: Visit): Promise<number> {
   return visit.customer.waitForSound(0, { what: "the greeting's first sound", deadlineMs: DEADLINE_MS });
@@ -57,6 +106,7 @@ export async function measureVoice(
         const words = SAID[asked++ % SAID.length] ?? '';
         await ask(stack, visit, words, keep ? results : undefined);
       }
+      if (keep) await interrupt(visit, results);
     } finally {
       await stack.end(agent, visit);
     }

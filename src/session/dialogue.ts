@@ -81,6 +81,11 @@ export class Dialogue {
     return this.#greeted;
   }
 
+  /** The customer has said something by voice that is no turn yet. */
+  get inTurn(): boolean {
+    return this.#turn !== undefined;
+  }
+
   customerJoined(first: boolean): void {
     const { claim, conversation, recorder, replies, requests, watch } = this.#deps;
     recorder.step('customer_joined', { output: { again: !first || claim.recovered } });

@@ -41,6 +41,10 @@ const AUDIO_QUEUE_MS = 250;
 
 /** The framework closes a session after three failed requests; a conversation goes on with an apology instead. */
 const NEVER = Number.MAX_SAFE_INTEGER;
+/** For a sound that turns out to be no words the agent pauses this long: recognition is done by then. */
+const FALSE_INTERRUPTION_MS = 500;
+/** So much of a voice makes the agent pause: a person who interrupts should not have to speak against it for longer. */
+const BARGE_IN_MS = 100;
 
 /**
  * The framework's session and its link to the room, for the channel: a chat loads nothing of voice.
@@ -90,10 +94,24 @@ export async function createMedia(
     turnHandling: {
       turnDetection: speech?.turnDetection ?? null,
       endpointing: TURN_TIMING.endpointing,
-      interruption: { enabled: true, mode: 'vad', minDuration: 250, falseInterruptionTimeout: 1_000 },
+      interruption: {
+        enabled: true,
+        mode: 'vad',
+        minDuration: BARGE_IN_MS,
+        falseInterruptionTimeout: FALSE_INTERRUPTION_MS,
+      },
       preemptiveGeneration: { enabled: false },
     },
   });
+  if (speech) {
+    const { turnDetection } = speech;
+    session.on(voice.AgentSessionEventTypes.UserInputTranscribed, ({ transcript, language }) =>
+      turnDetection.heard(transcript, language ?? undefined),
+    );
+    session.on(voice.AgentSessionEventTypes.UserStateChanged, ({ newState }) => {
+      if (newState === 'speaking') turnDetection.heard('');
+    });
+  }
   const roomIo = new voice.RoomIO({
     agentSession: session,
     room,

@@ -1,9 +1,10 @@
-import { inference, type llm, type stt, type tts, type VAD } from '@livekit/agents';
+import type { llm, stt, tts, VAD } from '@livekit/agents';
 import * as deepgram from '@livekit/agents-plugin-deepgram';
 import * as openai from '@livekit/agents-plugin-openai';
 import type { Config } from '../config.ts';
 import type { ModelSettings, VoiceSettings } from './settings.ts';
 import { SteadySpeech, type SteadySpeechOptions } from './steady-speech.ts';
+import { TurnEnd } from './turn-end.ts';
 import { WatchedRecognition } from './watched-recognition.ts';
 
 export function createLlm(
@@ -25,7 +26,7 @@ export function createLlm(
 export interface SpeechParts {
   readonly stt: stt.STT;
   readonly tts: tts.TTS;
-  readonly turnDetection: inference.TurnDetector;
+  readonly turnDetection: TurnEnd;
 }
 
 /** The voice of an agent. */
@@ -57,17 +58,19 @@ export function createSpeech(
       { log: steady.log },
     ),
     tts: new SteadySpeech(createVoice(config, settings), steady),
-    turnDetection: new inference.TurnDetector({ version: 'v1-mini' }),
+    turnDetection: new TurnEnd(steady.clock),
   };
 }
 
 /**
- * Delays in milliseconds, found with espeak callers and servers that answer at once: the framework's own
- * 300 to 2,500 ms end in 2.7 s of silence before the first sound, these in 0.8 s.
+ * Delays in milliseconds, counted from the end of speech, as the framework has them: who pauses in the middle of a
+ * sentence is left as much time. What makes answers quick is `TurnEnd`, which spares a complete sentence the longer one.
  */
 export const TURN_TIMING = {
-  endpointing: { minDelay: 300, maxDelay: 600 },
+  endpointing: { minDelay: 300, maxDelay: 2_500 },
   vadSilenceMs: 250,
+  /** How long a caller must have been quiet before the agent begins of its own accord, with what nobody asked for just now. */
+  ownAccordMs: 700,
 } as const;
 
 /** The voice activity model of a process; loading takes a moment, so prewarmed processes have it. */

@@ -12,9 +12,12 @@ export interface RepliesDeps {
   leaseHolds(): boolean;
   /**
    * How long a customer must have been quiet before the agent begins of its own accord: a breath is no end of
-   * turn, and the framework replies to the turn itself once it is sure. 0 in a chat.
+   * turn, and the framework replies to the turn itself once it is sure. The longer one where they have said
+   * something that is no turn yet. Both 0 in a chat.
    */
-  readonly quietMs: number;
+  readonly quietMs: { readonly usual: number; readonly inTurn: number };
+  /** The customer has said something to which the framework waits for more. */
+  inTurn(): boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,7 +37,8 @@ export class Replies {
   /** The reply of the model among them, and whether any of it has reached the customer. */
   #reply: voice.SpeechHandle | undefined;
   #audible = false;
-  #quietFrom = 0;
+  /** When the customer last began or ceased to speak. */
+  #changedAt = Number.NEGATIVE_INFINITY;
   /** Words of the runtime that are being said; they answer nothing. */
   readonly #fixedWords = new Set<string>();
   #idle: (() => void)[] = [];
@@ -45,8 +49,8 @@ export class Replies {
       this.#track(speechHandle),
     );
     deps.session.on(voice.AgentSessionEventTypes.UserStateChanged, () => {
-      this.#quietFrom = deps.clock.now() + deps.quietMs;
-      deps.clock.after(deps.quietMs, () => this.#pump());
+      this.#changedAt = deps.clock.now();
+      for (const ms of new Set(Object.values(deps.quietMs))) deps.clock.after(ms, () => this.#pump());
     });
     deps.session.on(voice.AgentSessionEventTypes.AgentStateChanged, ({ newState }) => {
       if (newState === 'speaking') this.#audible = true;
@@ -177,7 +181,7 @@ export class Replies {
       this.#deps.maySpeak() &&
       !this.#deps.customerSpeaks()
     ) {
-      if (!this.#deps.leaseHolds() || this.#deps.clock.now() < this.#quietFrom) return;
+      if (!this.#deps.leaseHolds() || !this.#quietForLong()) return;
       this.#owed = false;
       this.#audible = false;
       void this.#attempt(async () => {
@@ -186,6 +190,11 @@ export class Replies {
       return;
     }
     if (!this.#owed && !this.speaking) this.#settleIdle();
+  }
+
+  #quietForLong(): boolean {
+    const { clock, inTurn, quietMs } = this.#deps;
+    return clock.now() - this.#changedAt >= (inTurn() ? quietMs.inTurn : quietMs.usual);
   }
 
   /** The framework throws when its session is closing; whoever wanted to speak then has nobody to speak to. */

@@ -27,6 +27,9 @@ import { Utterances } from './utterances.ts';
 import { Watch } from './watch.ts';
 import { Whispers } from './whispers.ts';
 
+/** A turn that has waited the longest delay is complete after this much more at the latest. */
+const TURN_COMES_MS = 200;
+
 /** What the parts of a session are made from. */
 export interface SessionCore {
   readonly claim: Claim;
@@ -71,7 +74,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
   const { clock, config, interactions, interim, leases, rooms } = services;
   const { session, stt } = core.media;
   const customerSpeaks = (): boolean => session.userState === 'speaking';
-  const quietMs = claim.channel === 'voice' ? TURN_TIMING.endpointing.maxDelay + 100 : 0;
+  const quietMs = claim.channel === 'voice' ? TURN_TIMING.ownAccordMs : 0;
   const utterances = new Utterances();
   const profile = new CustomerProfile(claim);
   const replies = new Replies({
@@ -79,7 +82,8 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     maySpeak: () => life.started && !life.leaving,
     customerSpeaks,
     leaseHolds: () => leases.holds(claim.interactionId),
-    quietMs,
+    quietMs: { usual: quietMs, inTurn: quietMs && TURN_TIMING.endpointing.maxDelay + TURN_COMES_MS },
+    inTurn: (): boolean => dialogue.inTurn,
     clock,
     log,
   });
@@ -223,6 +227,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
       dialogue.customerSpoke(message);
       return !life.leaving && !replies.held;
     },
+    isSpeaking: () => replies.speaking,
     onUtterance: () => {
       const { id, add } = utterances.begin();
       const beganAt = clock.now();

@@ -4,6 +4,7 @@ import { llm, type stt, voice } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { maskCardNumbers } from '../domain/card-numbers.ts';
 import type { Log } from '../log.ts';
+import { isBackchannel } from './backchannel.ts';
 import { type Clock, delay } from './clock.ts';
 import { type LadderStep, ModelHangs, type ModelLadder } from './model-ladder.ts';
 
@@ -38,6 +39,8 @@ export interface SpeakingAgentDeps {
    * they saw end is stored.
    */
   onReplyComplete(text: string): Promise<void>;
+  /** The agent is in the middle of saying something. */
+  isSpeaking(): boolean;
   /** The agent begins to say something; the returned function hears each part of it. */
   onUtterance(): (part: string) => void;
   onModelFailure(failure: { attempt: number; model: string; error: unknown; final: boolean }): void;
@@ -100,7 +103,7 @@ export class SpeakingAgent extends voice.Agent {
     modelSettings: voice.ModelSettings,
   ): Promise<ReadableStream<stt.SpeechEvent | string> | null> {
     const events = await voice.Agent.default.sttNode(this, audio, modelSettings);
-    return events === null ? null : ReadableStream.from(maskEvents(events));
+    return events === null ? null : ReadableStream.from(maskEvents(events, () => this.#deps.isSpeaking()));
   }
 
   /**
@@ -250,11 +253,18 @@ function shortFrames(): TransformStream<AudioFrame, AudioFrame> {
 
 async function* maskEvents(
   events: AsyncIterable<stt.SpeechEvent | string>,
+  isSpeaking: () => boolean,
 ): AsyncGenerator<stt.SpeechEvent | string> {
   for await (const event of events) {
+    // Without words the framework takes the sound for none, and lets the agent go on where it paused for it.
+    if (isSpeaking() && isBackchannel(textOf(event))) continue;
     if (typeof event !== 'string' && event.alternatives) {
       for (const alternative of event.alternatives) alternative.text = maskCardNumbers(alternative.text);
     }
     yield event;
   }
+}
+
+function textOf(event: stt.SpeechEvent | string): string {
+  return typeof event === 'string' ? event : (event.alternatives?.[0]?.text ?? '');
 }

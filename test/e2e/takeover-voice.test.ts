@@ -1,6 +1,7 @@
 import { AudioStream, Room, RoomEvent, TrackKind } from '@livekit/rtc-node';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Customer, joinAsCustomer, SOUND_DB } from '../../src/embedded/rehearsal/caller/caller.ts';
+import { sayClearly } from '../support/clearly.ts';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
 import { setupSpeech, type TestSpeech } from '../support/speech.ts';
@@ -58,7 +59,7 @@ async function callWithStory() {
   people.push(customer);
   await customer.prepare('Please tell me a story.', THANKS);
   await customer.waitForText(/Hello from Harbour Goods/, { deadlineMs: 50_000 });
-  await customer.say('Please tell me a story.');
+  await sayClearly(customer, 'Please tell me a story.', /story/);
   await customer.waitFor(
     () => customer.texts.some(({ text }) => text.includes('Once upon a time there was')),
     { deadlineMs: 25_000, what: 'the beginning of the story' },
@@ -138,23 +139,23 @@ test('taken over in mid-sentence: the agent is cut off, both people are heard an
   expect(resumedAt).toBeGreaterThan(returnedAt);
   await customer.waitForText(/A\.I\. assistant again/);
   await customer.waitForQuiet(1_200);
-  await customer.say(THANKS);
+  await sayClearly(customer, THANKS, /very kind/);
   await customer.waitForText(/You said: That is very kind/, { deadlineMs: 25_000 });
   expect(model.turns.at(-1)?.text).toMatch(/human colleague.*Vera/);
-}, 120_000);
+}, 200_000);
 
 test('a customer who waits is answered after the hand back; a human who hangs up is made up for', async () => {
   const { customer, created } = await callWithStory();
   const { human } = await takeOver(created);
   await customer.waitForQuiet(700);
-  await customer.say(THANKS);
+  await sayClearly(customer, THANKS, /very kind/);
   await heardOf(created, 'customer', /very kind/i);
   const leftAt = Date.now();
   await human.leave();
   const apology = await customer.waitForText(/lost the connection/, { deadlineMs: 25_000 });
   expect(apology.at - leftAt).toBeGreaterThan(GRACE_MS - 500);
   await customer.waitForText(/You said: That is very kind/, { deadlineMs: 25_000 });
-}, 90_000);
+}, 150_000);
 
 /** Joins as any LiveKit client does; `lastHeard` says when there was a voice from whom. */
 async function listen({ url, token }: { url: string; token: string }) {
@@ -202,4 +203,4 @@ test('a hidden monitor hears the customer and the agent, and the customer’s cl
   });
   expect(customer.agentsSeen.length).toBeGreaterThan(0);
   expect(customer.agentsSeen.filter((identity) => !identity.startsWith('agent-'))).toEqual([]);
-}, 120_000);
+}, 200_000);

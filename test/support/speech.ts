@@ -3,6 +3,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { sendOpenAiError } from '../../src/embedded/rehearsal/openai-error.ts';
 import { startRehearsal } from '../../src/embedded/rehearsal/server.ts';
+import { COUGH } from './cough.ts';
 
 export interface TestSpeech {
   /** For the OpenAI plugins (LLM too: the scripted support agent) and for a customer's voice. */
@@ -26,7 +27,7 @@ export interface TestSpeech {
  * themselves have none.
  */
 export async function setupSpeech(): Promise<TestSpeech> {
-  const server = await startRehearsal();
+  const server = await startRehearsal({ recordings: [COUGH] });
   const upstream = new URL(server.url);
   const streams = new Set<{ client: Duplex; server: Socket }>();
   let refusing = false;

@@ -7,7 +7,7 @@ import { type Pace, REHEARSAL_MODEL, sendReply } from './chat-route.ts';
 import { replyTo } from './model/reply.ts';
 import { type ChatRequest, chatRequestSchema, type ModelReply } from './model/request.ts';
 import { sendOpenAiError } from './openai-error.ts';
-import { SpeechLibrary } from './speech/library.ts';
+import { type Recording, SpeechLibrary } from './speech/library.ts';
 import { parseListenQuery, recogniseWav, serveListenStream } from './speech/listen.ts';
 import { serveSpeech } from './speech/speech-route.ts';
 
@@ -20,6 +20,8 @@ export interface RehearsalOptions {
   pace?: Pace;
   /** Answers in place of the scripted support agent. */
   model?: (request: ChatRequest) => ModelReply;
+  /** Sounds that it knows besides those of its own voices; asked for as speech, they are handed out. */
+  recordings?: readonly Recording[];
 }
 
 export interface RehearsalServer {
@@ -38,7 +40,7 @@ const LARGEST_BODY_BYTES = 20_000_000;
  * recogniser knows only what its own voices said.
  */
 export async function startRehearsal(options: RehearsalOptions = {}): Promise<RehearsalServer> {
-  const library = new SpeechLibrary();
+  const library = new SpeechLibrary(options.recordings);
   const host = options.host ?? '127.0.0.1';
   const http = createServer((request, response) => {
     answer(request, response, library, options).catch((error: unknown) => {

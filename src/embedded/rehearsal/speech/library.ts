@@ -23,6 +23,17 @@ export interface SpokenClause {
   >;
 }
 
+/** A sound that was not made here: somebody's recording, a cough. */
+export interface Recording {
+  /** The request for speech that it answers, and in which voice; without one, in any. */
+  readonly input: string;
+  readonly voice?: string;
+  /** What is recognised in it; nothing in a sound that is no words. */
+  readonly words: string;
+  /** At {@link SPEECH_RATE}. */
+  readonly samples: Int16Array;
+}
+
 /** OpenAI's voices, spoken by the few that the synthesiser has. */
 const VOICES: Record<string, string> = {
   echo: 'rms',
@@ -39,10 +50,21 @@ export class SpeechLibrary {
   readonly #flite = createFlite();
   readonly #clauses = new Map<string, Promise<SpokenClause>>();
   readonly #ready = new Map<string, SpokenClause>();
+  readonly #recorded = new Map<string, SpokenClause>();
   #order = 0;
+
+  constructor(recordings: readonly Recording[] = []) {
+    for (const recording of recordings) this.#learn(recording);
+  }
 
   /** The whole text as samples at {@link SPEECH_RATE}, without silence before or after it. */
   async say(text: string, options: { voice?: string; speed?: number } = {}): Promise<Int16Array> {
+    const recorded =
+      this.#recorded.get(recordingKey(text, options.voice)) ?? this.#recorded.get(recordingKey(text));
+    if (recorded) {
+      for (const use of recorded.uses.values()) use.order = this.#order++;
+      return recorded.samples;
+    }
     const voice = VOICES[options.voice ?? ''] ?? 'slt';
     const stretch = 1 / Math.min(4, Math.max(0.25, options.speed ?? 1));
     const texts = splitClauses(text);
@@ -62,11 +84,18 @@ export class SpeechLibrary {
 
   /** Every clause said lately: what the recogniser can hear. */
   known(): SpokenClause[] {
-    return [...this.#ready.values()];
+    return [...this.#recorded.values(), ...this.#ready.values()];
   }
 
   async close(): Promise<void> {
     await this.#flite.close();
+  }
+
+  #learn({ input, voice, words, samples }: Recording): void {
+    const key = recordingKey(input, voice);
+    const tokens = words.split(/\s+/u).filter((token) => token !== '');
+    const uses = new Map([[key, { utterance: key, index: 0, tokens, order: this.#order++ }]]);
+    this.#recorded.set(key, { key, samples, uses, ...fingerprint(toFloat(samples), SPEECH_RATE, tokens) });
   }
 
   #clause(text: ClauseText, voice: string, stretch: number): Promise<SpokenClause> {
@@ -107,12 +136,22 @@ export class SpeechLibrary {
     const made = await this.#flite.speak(words, voice, stretch);
     const trimmed = trimSilence(toFloat(made.samples), made.sampleRate);
     const samples = toInt16(resampleClip(trimmed, made.sampleRate, SPEECH_RATE));
-    const reference = resampleClip(trimmed, made.sampleRate, FEATURE_RATE);
-    const frames = createFramer(REFERENCE_HOP_MS)(reference);
-    const peakDb = frames.reduce((peak, frame) => Math.max(peak, frame.levelDb), -100);
-    const durationMs = (samples.length / SPEECH_RATE) * 1000;
-    return { key, samples, frames, peakDb, words: spreadWords(tokens, durationMs), uses: new Map() };
+    return { key, samples, uses: new Map(), ...fingerprint(trimmed, made.sampleRate, tokens) };
   }
+}
+
+function recordingKey(input: string, voice = ''): string {
+  return `${voice}|${input}`;
+}
+
+function fingerprint(
+  samples: Float32Array,
+  sampleRate: number,
+  tokens: readonly string[],
+): Pick<SpokenClause, 'frames' | 'peakDb' | 'words'> {
+  const frames = createFramer(REFERENCE_HOP_MS)(resampleClip(samples, sampleRate, FEATURE_RATE));
+  const peakDb = frames.reduce((peak, frame) => Math.max(peak, frame.levelDb), -100);
+  return { frames, peakDb, words: spreadWords(tokens, (samples.length / sampleRate) * 1000) };
 }
 
 function join(spoken: readonly SpokenClause[], texts: readonly ClauseText[]): Int16Array {
