@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Job } from '@livekit/protocol';
-import { Room } from '@livekit/rtc-node';
 import { bulkhead } from 'cockatiel';
 import { type AgentIdentity, agentIdentity, parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
@@ -10,6 +9,7 @@ import type { InteractionSession } from '../session/interaction-session.ts';
 import { AgentLink, type Assignment, type Taken } from './agent-link.ts';
 import { parseJobMetadata } from './job-metadata.ts';
 import { loadSessionFor } from './load-session.ts';
+import { OwnEventsRoom } from './own-events-room.ts';
 import type { ProcessServices } from './process-services.ts';
 import type { StallWatch } from './stall-watch.ts';
 import type { Claims } from './worker.ts';
@@ -191,7 +191,7 @@ export class SessionHost {
   async #run(place: Place, url: string, token: string): Promise<void> {
     const { services, log } = this.#deps;
     const { interactionId: interaction, generation } = place.key;
-    const room = new Room();
+    const room = new OwnEventsRoom();
     const turn = this.#turnToJoin();
     try {
       const connect = async () => {

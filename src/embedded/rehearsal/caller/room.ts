@@ -3,7 +3,7 @@ import {
   AudioStream,
   DisconnectReason,
   type RemoteTrack,
-  Room,
+  type Room,
   RoomEvent,
   type TextStreamReader,
   TrackKind,
@@ -17,6 +17,7 @@ import {
   TOPIC_QUEUE,
   TOPIC_TRANSCRIPTION,
 } from '../../../domain/identities.ts';
+import { OwnEventsRoom } from '../../../runtime/own-events-room.ts';
 import type { CallerEvent } from './events.ts';
 import { Microphone, type Spoken } from './microphone.ts';
 
@@ -39,7 +40,7 @@ export interface CustomerOptions {
 export class CustomerRoom {
   readonly #options: CustomerOptions;
   readonly #emit: (event: CallerEvent) => void;
-  readonly #room = new Room();
+  readonly #room = new OwnEventsRoom();
   readonly #unacknowledged = new Map<string, string>();
   readonly #clips = new Map<string, Promise<Int16Array>>();
   #microphone: Microphone | undefined;

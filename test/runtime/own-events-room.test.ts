@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import { dispose, RoomEvent } from '@livekit/rtc-node';
+import { AccessToken } from 'livekit-server-sdk';
+import { afterAll, expect, test } from 'vitest';
+import { concernsRoom, OwnEventsRoom } from '../../src/runtime/own-events-room.ts';
+import { setupLiveKit } from '../support/livekit.ts';
+
+const livekit = setupLiveKit();
+const rooms: OwnEventsRoom[] = [];
+
+afterAll(async () => {
+  await Promise.all(rooms.map((room) => room.disconnect()));
+  await dispose();
+});
+
+async function join(name: string, identity: string): Promise<OwnEventsRoom> {
+  const token = new AccessToken(livekit.apiKey, livekit.apiSecret, { identity });
+  token.addGrant({ roomJoin: true, room: name, canPublish: true, canSubscribe: true, canPublishData: true });
+  const room = new OwnEventsRoom();
+  rooms.push(room);
+  await room.connect(livekit.url.replace(/^http/, 'ws'), await token.toJwt());
+  return room;
+}
+
+test('rooms of one process that are joined at once each hear their own people, from the first moment on', async () => {
+  const names = Array.from({ length: 4 }, () => `room-${randomUUID()}`);
+  const heard = await Promise.all(
+    names.map(async (name) => {
+      const listener = await join(name, 'listener');
+      const text = Promise.withResolvers<string>();
+      listener.registerTextStreamHandler('test', (reader) =>
+        reader.readAll().then(text.resolve, text.reject),
+      );
+      const came = new Promise<string>((resolve) =>
+        listener.once(RoomEvent.ParticipantConnected, ({ identity }) => resolve(identity)),
+      );
+      const speaker = await join(name, `speaker-of-${name}`);
+      await speaker.localParticipant?.sendText(`to ${name}`, { topic: 'test' });
+      return { came: await came, text: await text.promise };
+    }),
+  );
+  expect(heard).toEqual(names.map((name) => ({ came: `speaker-of-${name}`, text: `to ${name}` })));
+});
+
+test('a connected room does not even look at the events of others', () => {
+  const event = (roomHandle: bigint) => ({ message: { case: 'roomEvent', value: { roomHandle } } });
+  expect(concernsRoom(event(1n), 1n)).toBe(true);
+  expect(concernsRoom(event(2n), 1n)).toBe(false);
+  expect(concernsRoom({ message: { case: 'publishData' } }, 1n)).toBe(false);
+  expect(concernsRoom({ message: { case: 'rpcMethodInvocation' } }, 1n)).toBe(true);
+  // Until it knows its own, any may be.
+  expect(concernsRoom(event(2n), undefined)).toBe(true);
+});
+
+test('the client that is installed delivers its events where this looks at them', async () => {
+  const room = await join(`room-${randomUUID()}`, 'somebody');
+  expect(Object.hasOwn(room, 'onFfiEvent')).toBe(true);
+  expect(Reflect.get(room, 'ffiHandle')).toMatchObject({ handle: expect.any(BigInt) });
+});
