@@ -72,7 +72,7 @@ export async function processesOf(worker: number): Promise<{
     }),
   );
   const running = (script: string) => pids.filter((_, index) => commands[index]?.includes(script));
-  return { jobs: running('job_proc'), chats: running('chat-host'), inference: running('inference_proc') };
+  return { jobs: running('job_proc'), chats: running('src/host.ts'), inference: running('inference_proc') };
 }
 
 /** Processor time since its start; 0 when it has ended. */

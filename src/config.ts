@@ -287,21 +287,38 @@ function readApi(read: Reader) {
   };
 }
 
+/** `isolated`: a process for each conversation. `shared`: many conversations to a process. */
+export type Execution = 'isolated' | 'shared';
+
 function readWorker(read: Reader) {
+  const count = (name: string, fallback: number, min: number, max: number) =>
+    read.number(name, fallback, { min, max, integer: true });
+  const execution = (name: string, fallback: Execution): Execution => {
+    const value = read.raw(name)?.toLowerCase() ?? fallback;
+    if (value === 'isolated' || value === 'shared') return value;
+    read.problem(name, 'is neither "isolated" nor "shared"', `Unset it for the default, "${fallback}".`);
+    return fallback;
+  };
   return {
-    /** At most this many interactions at once on one worker; a hard cap, not a load threshold. */
-    maxInteractions: read.number('WORKER_MAX_INTERACTIONS', 10, { min: 1, max: 1_000, integer: true }),
-    /** Chats that one worker holds at most, and how many of them share a process. */
-    maxChats: read.number('WORKER_MAX_CHATS', 100, { min: 0, max: 10_000, integer: true }),
-    chatsPerProcess: read.number('WORKER_CHATS_PER_PROCESS', 50, { min: 1, max: 1_000, integer: true }),
-    chatProcessMegabytes: read.number('WORKER_CHAT_PROCESS_MB', 2_000, {
-      min: 200,
-      max: 1_000_000,
-      integer: true,
-    }),
+    /**
+     * For each channel: whether its conversations share processes, at most how many of them one worker holds (a hard
+     * cap, not a load threshold), and for those that share, how many to a process and how large it may grow.
+     */
+    voice: {
+      execution: execution('WORKER_VOICE_EXECUTION', 'isolated'),
+      most: count('WORKER_MAX_INTERACTIONS', 10, 1, 1_000),
+      perProcess: count('WORKER_CALLS_PER_PROCESS', 5, 1, 1_000),
+      processMegabytes: count('WORKER_CALL_PROCESS_MB', 2_000, 200, 1_000_000),
+    },
+    chat: {
+      execution: execution('WORKER_CHAT_EXECUTION', 'shared'),
+      most: count('WORKER_MAX_CHATS', 100, 0, 10_000),
+      perProcess: count('WORKER_CHATS_PER_PROCESS', 50, 1, 1_000),
+      processMegabytes: count('WORKER_CHAT_PROCESS_MB', 2_000, 200, 1_000_000),
+    },
     /** Where the folders are in which workers keep what waits for the database. */
     spoolDirectory: read.raw('WORKER_SPOOL_DIR') ?? tmpdir(),
-    idleProcesses: read.number('WORKER_IDLE_PROCESSES', 2, { min: 1, max: 64, integer: true }),
+    idleProcesses: count('WORKER_IDLE_PROCESSES', 2, 1, 64),
     host: read.raw('WORKER_HOST') ?? '0.0.0.0',
     port: read.number('WORKER_PORT', 8081, { min: 0, max: 65_535, integer: true }),
     logLevel: read.raw('LIVEKIT_LOG_LEVEL') ?? 'warn',

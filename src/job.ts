@@ -13,13 +13,14 @@ interface ProcessData extends Record<string, unknown> {
   services?: ProcessServices;
 }
 
-/** What LiveKit's worker loads in each process of voice: made ready once, then one interaction. */
+/** What LiveKit's worker loads in each process of a conversation that has one to itself: made ready once, then one interaction. */
 export default defineAgent<ProcessData>({
   prewarm: async (proc: JobProcess<ProcessData>) => {
     const config = loadProcessConfig();
     const services = await createProcessServices(config, createLog({ level: config.logLevel }));
     proc.userData.services = services;
-    await services.loadVad();
+    // Where chats have processes of their own too, they share the warm ones with calls, which must not wait.
+    if (config.worker.voice.execution === 'isolated') await services.loadVad();
   },
 
   entry: async (ctx: JobContext<ProcessData>) => {

@@ -49,6 +49,8 @@ test.for([
   [{ FLOORWALKER_SILENCE_FIRST_MS: '60000' }, 'FLOORWALKER_SILENCE_FIRST_MS'],
   [{ FLOORWALKER_METRICS_MS: '-1' }, 'FLOORWALKER_METRICS_MS'],
   [{ SCORER: 'guess' }, 'SCORER'],
+  [{ WORKER_CHAT_EXECUTION: 'forked' }, 'WORKER_CHAT_EXECUTION'],
+  [{ WORKER_VOICE_EXECUTION: 'many' }, 'WORKER_VOICE_EXECUTION'],
 ] as const)('%o is refused and the line names the setting', ([wrong, setting]) => {
   expect(problemsOf({ ...COMPLETE, ...wrong })).toContain(setting);
 });
@@ -74,4 +76,16 @@ test('the configuration can not be changed and contains no tool secret', () => {
   expect(JSON.stringify(config)).not.toContain('hidden-value');
   expect(config.tools.secret('SHOP')).toBe('hidden-value');
   expect(config.tools.secretHosts('SHOP')).toEqual(['api.shop.example']);
+});
+
+test('calls have a process each and chats share them, unless the settings say otherwise', () => {
+  const executions = (env: Record<string, string>) => {
+    const { voice, chat } = loadConfig({ ...COMPLETE, ...env }).worker;
+    return { voice: voice.execution, chat: chat.execution };
+  };
+  expect(executions({})).toEqual({ voice: 'isolated', chat: 'shared' });
+  expect(executions({ WORKER_CHAT_EXECUTION: 'isolated', WORKER_VOICE_EXECUTION: 'shared' })).toEqual({
+    voice: 'shared',
+    chat: 'isolated',
+  });
 });

@@ -55,6 +55,7 @@ async function main(guarantees: string | undefined): Promise<void> {
     services,
     claims: createClaims(services.db, config, log),
     version: softwareVersion,
+    channel: 'chat',
     maxSessions: 40,
     watch: new StallWatch({ limitMs: config.figures.leaseMs }),
     log,

@@ -1,10 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type Config, handDownSpool } from '../config.ts';
+import { once } from 'node:events';
+import { hostname } from 'node:os';
+import { type Config, type Execution, handDownSpool } from '../config.ts';
 import { createServiceClient, type Database } from '../database/client.ts';
 import { releaseWorker } from '../database/leases.ts';
+import { CHANNELS } from '../domain/channel.ts';
 import type { Log } from '../log.ts';
 import { createClaims } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
+import { serveHealth } from '../runtime/health.ts';
 import { HostProcesses } from '../runtime/host-processes.ts';
 import { createHousekeeping } from '../runtime/housekeeping.ts';
 import { LeftRecords } from '../runtime/left-records.ts';
@@ -26,54 +30,75 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
   // Before anybody carries those conversations on.
   await left.start();
   if (stop.aborted) return await left.stop();
-  const worker = new Worker({
-    config,
-    claims: createClaims(db, config, log),
-    recoverSpooled: () => left.recoverDead(),
-    onGivenBack: () => dispatcher.hurry(),
-    clock: systemClock,
-    log,
-  });
-  const chats = new HostProcesses({
-    config,
-    onLost: async (hostId, stalledBy) => {
-      await left.recoverDead();
-      await releaseWorker(db, hostId, { stalledBy });
-      dispatcher.hurry();
-    },
-    clock: systemClock,
-    log,
-  });
+  // Containers of one image may share host name and process id.
+  const id = `${hostname()}-${process.pid}`;
+  const candidate = `${id}-${randomUUID().slice(0, 8)}`;
+  const by = (execution: Execution) =>
+    CHANNELS.filter((channel) => config.worker[channel].execution === execution);
+  const isolated = by('isolated');
+  const worker =
+    isolated.length === 0
+      ? undefined
+      : new Worker({
+          config,
+          id,
+          channels: isolated,
+          claims: createClaims(db, config, log),
+          recoverSpooled: () => left.recoverDead(),
+          onGivenBack: () => dispatcher.hurry(),
+          clock: systemClock,
+          log,
+        });
+  const hosts = new Map(
+    by('shared').map((channel) => [
+      channel,
+      new HostProcesses({
+        config,
+        channel,
+        onLost: async (hostId, stalledBy) => {
+          await left.recoverDead();
+          await releaseWorker(db, hostId, { stalledBy });
+          dispatcher.hurry();
+        },
+        clock: systemClock,
+        log,
+      }),
+    ]),
+  );
+  const stopHosts = (drainMs: number) =>
+    Promise.all([...hosts.values()].map((processes) => processes.stop(drainMs)));
   const dispatcher = new Dispatcher({
     db,
     config,
     summon: createSummon(config.livekit),
-    places: (channel) => (channel === 'chat' ? chats.places : worker.places),
+    places: (channel) => hosts.get(channel)?.places ?? worker?.places(channel) ?? 0,
     clock: systemClock,
     log,
   });
-  // Containers of one image may share host name and process id.
-  const candidate = `${worker.id}-${randomUUID().slice(0, 8)}`;
   const housekeeping = createHousekeeping({ db, config, candidate, clock: systemClock, log });
+  const { figures, voice, chat } = { ...config, ...config.worker };
   stop.addEventListener('abort', () => {
     void dispatcher.stop();
     void housekeeping.stop();
-    void chats.stop(config.figures.drainMs);
-    worker.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));
+    void stopHosts(figures.drainMs);
+    worker?.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));
   });
-  void Promise.all([worker.registered(), chats.start()]).then(() => {
+  const started = [...hosts.values()].map((processes) => processes.start());
+  void Promise.all([worker?.registered(), ...started]).then(() => {
     if (stop.aborted) return;
-    const { maxInteractions: calls, maxChats: chatCap } = config.worker;
-    log.info({ worker: worker.id, calls, chats: chatCap }, 'worker is registered with LiveKit');
+    log.info(
+      { worker: id, calls: voice.most, chats: chat.most, shared: [...hosts.keys()] },
+      'worker is registered with LiveKit',
+    );
     dispatcher.start();
     housekeeping.start();
   });
   try {
-    await worker.run();
+    await (worker?.run() ?? runHosts([...hosts.values()], config, stop));
   } finally {
     // Also when LiveKit is lost for good: a process that takes nothing must not look alive.
     await Promise.all([dispatcher.stop(), housekeeping.stop()]);
-    await Promise.all([worker.stop(), chats.stop(0)]);
+    await Promise.all([worker?.stop(), stopHosts(worker ? 0 : figures.drainMs)]);
     // Processes that had to end before the database was back have left it here.
     await left.stop();
   }
@@ -92,4 +117,12 @@ async function openLeftRecords(db: Database, config: Config, log: Log): Promise<
   if (folder) handDownSpool(folder.path);
   const outbox = new Outbox({ sink: createLeftRecordSink(db), clock: systemClock, log });
   return new LeftRecords({ folder, outbox, clock: systemClock, log });
+}
+
+/** Where no conversation has a process to itself, there is no worker of the framework's, which would tell how it is. */
+async function runHosts(hosts: readonly HostProcesses[], config: Config, stop: AbortSignal): Promise<void> {
+  const { host, port } = config.worker;
+  const closeHealth = await serveHealth({ host, port, isHealthy: () => hosts.every(({ ready }) => ready) });
+  if (!stop.aborted) await once(stop, 'abort');
+  closeHealth();
 }

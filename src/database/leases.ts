@@ -85,6 +85,12 @@ export async function releaseWorker(
   return callFunction(db, 'release_worker', parameters, z.number());
 }
 
+/** Counts that this interaction brought all others in its process down; the process gives its leases back by itself. */
+export async function countStall(db: Database, interactionId: string): Promise<void> {
+  // No worker has an empty name: nothing else changes.
+  await releaseWorker(db, '', { stalledBy: interactionId });
+}
+
 const polledPermissionSchema = z.object({
   id: z.guid(),
   call_id: z.string(),

@@ -24,6 +24,7 @@ export const PROMPT_VARIABLES = {
   tool_rules: [],
   tool_waits: ['tools'],
   customer_question: ['message', 'fields'],
+  turn_limited: [],
   takeover_handed_back: [],
   answer_cut_off: [],
   hand_back_note: ['note'],
@@ -53,6 +54,9 @@ export const PROMPT_VARIABLES = {
   goodbye: ['business_name'],
   outage_goodbye: ['business_name'],
   recovery_goodbye: ['business_name'],
+  writing_too_fast: [],
+  flood_goodbye: ['business_name'],
+  too_long_goodbye: ['business_name'],
   message_too_long: ['limit'],
   message_unreadable: [],
 } as const satisfies Record<string, readonly string[]>;

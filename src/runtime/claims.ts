@@ -7,16 +7,18 @@ import {
   completeInteraction,
   createInteraction,
 } from '../database/interactions.ts';
-import { keepClaims, releaseLease } from '../database/leases.ts';
+import { countStall, keepClaims, releaseLease } from '../database/leases.ts';
 import { appendRecords } from '../database/records.ts';
+import { channelSchema } from '../database/rows.ts';
 import { loadPrompts, PROMPTS_DIRECTORY } from '../definitions/prompts.ts';
+import type { Channel } from '../domain/channel.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import { systemClock } from '../session/clock.ts';
 import { readSettings } from '../session/settings.ts';
+import type { Claims } from './admission.ts';
 import { Cues } from './cues.ts';
 import { sayFarewell } from './farewell.ts';
-import type { Claims } from './worker.ts';
 
 /** An interaction that was lost so often within a short time ends those who take it, and is given up. */
 const MOST_RECOVERIES = 8;
@@ -65,8 +67,7 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
   };
 
   return {
-    async claim(interactionId, workerId, only) {
-      if (only && (await channelOf(db, interactionId)) !== only) return { refused: 'other_channel' };
+    async claim(interactionId, workerId) {
       const claim = await claimInteraction(db, { interactionId, workerId, leaseSeconds });
       if (!claim.claimed) return { refused: claim.reason };
       const { generation } = claim;
@@ -76,11 +77,13 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
       return { refused: 'recovery_failed' };
     },
 
+    channelOf: (what) =>
+      'agentId' in what ? channelOfAgent(db, what.agentId) : channelOfInteraction(db, what.interactionId),
+
     async createFor({ agentId, phoneNumber, rehearsal }, room) {
-      const { data } = await db.from('agents').select('agent_type').eq('id', agentId).maybeSingle();
       const created = await createInteraction(db, {
         agent_id: agentId,
-        channel: data?.agent_type === 'voice' ? 'voice' : 'chat',
+        channel: (await channelOfAgent(db, agentId)) ?? 'chat',
         room,
         kind: rehearsal ? 'rehearsal' : 'live',
         ...(phoneNumber ? { phone_number: phoneNumber, phone_source: 'claimed' as const } : {}),
@@ -90,6 +93,8 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
     },
 
     release: (claim) => releaseLease(db, claim),
+
+    blame: (interactionId) => countStall(db, interactionId),
 
     keep: (claims, workerId) => keepClaims(db, { workerId, claims, leaseSeconds }),
 
@@ -113,11 +118,18 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
   };
 }
 
-async function channelOf(db: Database, interactionId: string): Promise<unknown> {
-  const { data } = await db
+async function channelOfAgent(db: Database, agentId: string): Promise<Channel | undefined> {
+  const { data, error } = await db.from('agents').select('agent_type').eq('id', agentId).maybeSingle();
+  if (error) throw error;
+  return data ? channelSchema.parse(data.agent_type) : undefined;
+}
+
+async function channelOfInteraction(db: Database, interactionId: string): Promise<Channel | undefined> {
+  const { data, error } = await db
     .from('interactions')
     .select('interaction_type')
     .eq('id', interactionId)
     .maybeSingle();
-  return data?.interaction_type;
+  if (error) throw error;
+  return data ? channelSchema.parse(data.interaction_type) : undefined;
 }

@@ -1,13 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
+import type { Channel } from '../domain/channel.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
-import type { Clock } from '../session/clock.ts';
-import { type HostOrder, hostReportSchema, type StallReport } from './host-messages.ts';
+import { type Clock, delay } from '../session/clock.ts';
+import { type HostOrder, type HostReport, hostReportSchema, type StallReport } from './host-messages.ts';
 import { readStallReports } from './stall-reports.ts';
 
-const ENTRY = fileURLToPath(new URL('../chat-host.ts', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../host.ts', import.meta.url));
 const FIRST_RESTART_MS = 500;
 const LONGEST_RESTART_MS = 30_000;
 /** Another process is started while the last one still has this part of its places. */
@@ -16,25 +17,34 @@ const SPARE_PART = 0.25;
 const REPORT_MS = 2_000;
 /** How long after its drain a process may take to exit. */
 const EXIT_MS = 20_000;
+/** One that has outgrown its limit waits so long for another that can take what it holds. */
+const REPLACEMENT_MS = 20_000;
+
+const CONVERSATIONS = { chat: 'chats', voice: 'calls' } as const;
 
 interface HostProcess {
   readonly child: ChildProcess;
-  /** Chats that it may hold. */
+  /** Conversations that it may hold. */
   readonly cap: number;
   readonly exited: Promise<void>;
-  /** Of its leases; there from the moment at which it takes chats. */
+  /** Of its leases; there from the moment at which it takes conversations. */
   hostId: string | undefined;
   ready: boolean;
   active: number;
-  /** Takes nothing new: it is being replaced, or the worker stops. */
+  /** Takes nothing new, and another is started in its place: it has failed, or outgrown its limit. */
+  replaced: boolean;
+  /** It was told to end: it is replaced, or the worker stops. */
   leaving: boolean;
   /** The interaction that held it up. */
   stalledBy: string | undefined;
+  /** Larger than its limit from the beginning: the limit is wrong, and no replacement would be smaller. */
+  limitTooLow: boolean | undefined;
   cancelStall: () => void;
 }
 
 export interface HostProcessesDeps {
   readonly config: Config;
+  readonly channel: Channel;
   /** A process has ended by itself: what it held is for others to carry on; `stalledBy` is the interaction at fault. */
   onLost(hostId: string, stalledBy: string | undefined): Promise<void>;
   readonly clock: Clock;
@@ -42,11 +52,12 @@ export interface HostProcessesDeps {
 }
 
 /**
- * The processes that hold this worker's chats, many in each: started when they are needed, replaced when they
- * stand still, grow too large or die. What such a process held is taken over by others, as after any death.
+ * The processes that hold this worker's conversations of one channel, many in each: started when they are needed,
+ * replaced when they stand still, grow too large, fail or die. What such a process held goes on in others.
  */
 export class HostProcesses {
   readonly #deps: HostProcessesDeps;
+  readonly #what: string;
   readonly #processes = new Set<HostProcess>();
   #failures = 0;
   #cancelRestart: (() => void) | undefined;
@@ -55,27 +66,29 @@ export class HostProcesses {
 
   constructor(deps: HostProcessesDeps) {
     this.#deps = deps;
+    this.#what = `a process of ${CONVERSATIONS[deps.channel]}`;
   }
 
-  get active(): number {
-    return this.#sum((process) => process.active);
-  }
-
-  /** How many more chats could begin now. */
+  /** How many more conversations could begin now. */
   get places(): number {
-    return this.#sum((process) =>
-      process.ready && !process.leaving ? Math.max(0, process.cap - process.active) : 0,
-    );
+    return [...this.#processes]
+      .filter(({ ready, replaced, leaving }) => ready && !replaced && !leaving)
+      .reduce((sum, { cap, active }) => sum + Math.max(0, cap - active), 0);
+  }
+
+  /** Whether it can take what it is there for: a process is registered with LiveKit. */
+  get ready(): boolean {
+    return this.#limits.most === 0 || [...this.#processes].some(({ ready }) => ready);
   }
 
   /** Resolves when the first process has registered with LiveKit. */
   start(): Promise<void> {
-    if (this.#deps.config.worker.maxChats === 0) this.#firstReady.resolve();
+    if (this.#limits.most === 0) this.#firstReady.resolve();
     this.#grow();
     return this.#firstReady.promise;
   }
 
-  /** Lets the chats end within `drainMs`; then they leave, and the processes exit. Safe to call twice. */
+  /** Lets the conversations end within `drainMs`; then they leave, and the processes exit. Safe to call twice. */
   async stop(drainMs: number): Promise<void> {
     this.#stopping = true;
     this.#cancelRestart?.();
@@ -84,28 +97,28 @@ export class HostProcesses {
     await Promise.all([...this.#processes].map(({ exited }) => exited));
   }
 
-  #sum(of: (process: HostProcess) => number): number {
-    return [...this.#processes].reduce((sum, process) => sum + of(process), 0);
+  get #limits(): Config['worker'][Channel] {
+    return this.#deps.config.worker[this.#deps.channel];
   }
 
-  /** As many processes as the chats need, with places to spare, up to the worker's cap. */
+  /** As many processes as the conversations need, with places to spare, up to the worker's cap. */
   #grow(): void {
     if (this.#stopping) return;
-    const { chatsPerProcess, maxChats } = this.#deps.config.worker;
-    const staying = [...this.#processes].filter(({ leaving }) => !leaving);
+    const { perProcess, most } = this.#limits;
+    const staying = [...this.#processes].filter(({ leaving, replaced }) => !leaving && !replaced);
     const places = staying.reduce((sum, { cap }) => sum + cap, 0);
     const taken = staying.reduce((sum, { active }) => sum + active, 0);
-    if (places >= maxChats) return;
-    if (staying.length > 0 && (places - taken) / chatsPerProcess > SPARE_PART) return;
+    if (places >= most) return;
+    if (staying.length > 0 && (places - taken) / perProcess > SPARE_PART) return;
     if (staying.some(({ ready }) => !ready)) return;
     // The last process gets what is left of the worker's cap, which is strict.
-    this.#fork(Math.min(chatsPerProcess, maxChats - places));
+    this.#fork(Math.min(perProcess, most - places));
   }
 
   #fork(cap: number): void {
-    const { log } = this.#deps;
+    const { channel, log } = this.#deps;
     // Detached from the terminal's group: Ctrl-C reaches the worker alone, which then drains.
-    const child = fork(ENTRY, [String(cap)], {
+    const child = fork(ENTRY, [channel, String(cap)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
       detached: true,
     });
@@ -117,14 +130,16 @@ export class HostProcesses {
       hostId: undefined,
       ready: false,
       active: 0,
+      replaced: false,
       leaving: false,
       stalledBy: undefined,
+      limitTooLow: undefined,
       cancelStall: () => {},
     };
     this.#processes.add(process);
     child.on('message', (message) => this.#onReport(process, message));
     readStallReports(child, (report) => this.#onStallReport(process, report));
-    child.on('error', (err) => log.error({ err, child: child.pid }, 'a process of chats failed'));
+    child.on('error', (err) => log.error({ err, child: child.pid }, `${this.#what} failed`));
     child.on('exit', (code, signal) => {
       process.cancelStall();
       this.#processes.delete(process);
@@ -140,7 +155,7 @@ export class HostProcesses {
     const longest = Math.min(LONGEST_RESTART_MS, FIRST_RESTART_MS * 2 ** (this.#failures - 1));
     log.error(
       { child: process.child.pid, how, interactions: process.active, restartMs: longest },
-      'a process of chats ended by itself; its chats are taken over',
+      `${this.#what} ended by itself; its ${CONVERSATIONS[this.#deps.channel]} are taken over`,
     );
     process.leaving = true;
     if (process.hostId !== undefined) {
@@ -159,26 +174,59 @@ export class HostProcesses {
     const { clock, config, log } = this.#deps;
     process.cancelStall();
     // Its event loop does not turn, and nor does the thread that would say why: by then its leases have run out, and
-    // others take its chats over.
+    // others take its conversations over.
     process.cancelStall = clock.after(config.figures.leaseMs + REPORT_MS, () => this.#onStalled(process));
-    if (report.data.kind === 'ready') {
-      process.ready = true;
-      process.hostId = report.data.hostId;
-      this.#firstReady.resolve();
-      log.info({ child: process.child.pid }, 'a process of chats is registered with LiveKit');
-      return;
-    }
-    const { active, residentBytes } = report.data;
-    process.active = active;
-    const limitBytes = config.worker.chatProcessMegabytes * 1_048_576;
-    if (residentBytes > limitBytes && !process.leaving) {
-      log.error(
-        { child: process.child.pid, residentBytes, limitBytes, interactions: active },
-        'a process of chats is too large; its chats go on in another',
-      );
-      this.#retire(process, 0);
+    switch (report.data.kind) {
+      case 'ready':
+        process.ready = true;
+        process.hostId = report.data.hostId;
+        this.#firstReady.resolve();
+        log.info({ child: process.child.pid }, `${this.#what} is registered with LiveKit`);
+        return;
+      case 'failed':
+        process.replaced = true;
+        break;
+      case 'beat':
+        process.active = report.data.active;
+        this.#weigh(process, report.data);
+        break;
     }
     this.#grow();
+  }
+
+  #weigh(
+    process: HostProcess,
+    { residentBytes, largest, active }: Extract<HostReport, { kind: 'beat' }>,
+  ): void {
+    const limitBytes = this.#limits.processMegabytes * 1_048_576;
+    const tooLarge = residentBytes > limitBytes;
+    const fields = { child: process.child.pid, residentBytes, limitBytes, interactions: active, largest };
+    if (process.limitTooLow === undefined && process.ready) {
+      process.limitTooLow = tooLarge && active === 0;
+      if (process.limitTooLow)
+        this.#deps.log.error(
+          fields,
+          `${this.#what} is larger than its limit before it holds any; the limit is not kept`,
+        );
+    }
+    if (!tooLarge || process.limitTooLow || process.leaving || process.replaced) return;
+    this.#deps.log.error(
+      fields,
+      `${this.#what} is too large; its ${CONVERSATIONS[this.#deps.channel]} go on in another`,
+    );
+    void this.#replace(process);
+  }
+
+  /** Ends when another can take what it holds, so that nobody waits for one that still starts. */
+  async #replace(process: HostProcess): Promise<void> {
+    process.replaced = true;
+    send(process, { kind: 'refuse' });
+    const { clock } = this.#deps;
+    const end = clock.now() + REPLACEMENT_MS;
+    while (!process.leaving && this.places < process.active && clock.now() < end) {
+      await delay(clock, 100);
+    }
+    this.#retire(process, 0);
   }
 
   /** One of its sessions holds all others up: they go on elsewhere, and it is remembered. */
@@ -192,8 +240,8 @@ export class HostProcesses {
         frames,
       },
       process.stalledBy
-        ? 'a process of chats stands still and is ended: this interaction holds it up'
-        : 'a process of chats stands still and is ended: what holds it up is no interaction, or can not be told',
+        ? `${this.#what} stands still and is ended: this interaction holds it up`
+        : `${this.#what} stands still and is ended: what holds it up is no interaction, or can not be told`,
     );
     process.child.kill('SIGKILL');
   }
@@ -206,7 +254,7 @@ export class HostProcesses {
         interactions: process.active,
         stalledMs: config.figures.leaseMs + REPORT_MS,
       },
-      'a process of chats stands still and is ended; its chats are taken over',
+      `${this.#what} stands still and is ended; its ${CONVERSATIONS[this.#deps.channel]} are taken over`,
     );
     process.child.kill('SIGKILL');
   }
@@ -214,9 +262,12 @@ export class HostProcesses {
   #retire(process: HostProcess, drainMs: number): void {
     if (process.leaving) return;
     process.leaving = true;
-    const order: HostOrder = { kind: 'stop', drainMs };
-    if (process.child.connected) process.child.send(order);
+    send(process, { kind: 'stop', drainMs });
     const cancel = this.#deps.clock.after(drainMs + EXIT_MS, () => process.child.kill('SIGKILL'));
     void process.exited.then(cancel);
   }
+}
+
+function send({ child }: HostProcess, order: HostOrder): void {
+  if (child.connected) child.send(order);
 }

@@ -2,22 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Job } from '@livekit/protocol';
 import { bulkhead } from 'cockatiel';
+import type { Channel } from '../domain/channel.ts';
 import { type AgentIdentity, agentIdentity, parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import { delay } from '../session/clock.ts';
 import type { InteractionSession } from '../session/interaction-session.ts';
+import { Admission, type Claims } from './admission.ts';
 import { AgentLink, type Assignment, type Taken } from './agent-link.ts';
-import { parseJobMetadata } from './job-metadata.ts';
 import { loadSessionFor } from './load-session.ts';
 import { OwnEventsRoom } from './own-events-room.ts';
 import type { ProcessServices } from './process-services.ts';
 import type { StallWatch } from './stall-watch.ts';
-import type { Claims } from './worker.ts';
 
 export interface SessionHostDeps {
   readonly services: ProcessServices;
   readonly claims: Claims;
   readonly version: string;
+  /** Whose conversations share this process. */
+  readonly channel: Channel;
   /** At most this many conversations at once in this process; a hard cap. */
   readonly maxSessions: number;
   /** Told whose work is begun. */
@@ -26,14 +28,18 @@ export interface SessionHostDeps {
 }
 
 /**
- * So many chats join their rooms at a time. Joining is work for the processor: thirty at once would all be greeted when
+ * So many join their rooms at a time. Joining is work for the processor: thirty at once would all be greeted when
  * the last of them is, in their turn half of them in half the time.
  */
 const JOINING_AT_ONCE = 4;
 /** Whoever takes longer has something to wait for, and holds up no others. */
 const LONGEST_JOIN_MS = 3_000;
-/** How often a process that stops looks whether all of its chats have ended. */
+/** How often a process that stops looks whether all of its conversations have ended. */
 const LOOK_MS = 50;
+/** Where LiveKit's client ends a stream by itself; far above what a message may have, far below its own 5 GB. */
+const LONGEST_STREAM_BYTES = 1_048_576;
+/** How many of those that hold most are told to the worker. */
+const LARGEST = 3;
 const STOPS = 'the worker stops';
 
 /** A conversation of this process, from its claim on. */
@@ -41,11 +47,13 @@ interface Place {
   readonly key: AgentIdentity;
   /** There once the room is joined. */
   session?: InteractionSession;
+  /** It brought the others in this process down. */
+  blamed?: true;
   ended?: Promise<void>;
 }
 
 /**
- * Runs many chats in this one process: each is a session object in a room of its own, and shares the models,
+ * Runs many conversations of a channel in this one process: each is a session object in a room of its own, and shares the models,
  * the connection to the database, the outbox and the poll with the others.
  */
 export class SessionHost {
@@ -53,18 +61,25 @@ export class SessionHost {
   readonly id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   readonly #deps: SessionHostDeps;
   readonly #link: AgentLink;
+  readonly #admission: Admission;
   /** By the job's id. */
   readonly #places = new Map<string, Place>();
   readonly #joining = bulkhead(JOINING_AT_ONCE, Number.POSITIVE_INFINITY);
-  /** Jobs that are being claimed; they count, or two offers at once would exceed the cap. */
-  #claiming = 0;
   #stopping: Promise<void> | undefined;
-  /** The time that chats have to end is over, also for one that was taken before and joins only now. */
+  /** The time that conversations have to end is over, also for one that was taken before and joins only now. */
   #leaving = false;
+  #refusing = false;
 
   constructor(deps: SessionHostDeps) {
     this.#deps = deps;
     const { services, log, version } = deps;
+    this.#admission = new Admission({
+      claims: deps.claims,
+      workerId: this.id,
+      channels: [deps.channel],
+      places: () => this.#unused,
+      log,
+    });
     this.#link = new AgentLink({
       livekit: services.config.livekit,
       version,
@@ -78,12 +93,30 @@ export class SessionHost {
     });
   }
 
+  /** Conversations that run, or whose jobs are being decided. */
   get active(): number {
-    return this.#places.size + this.#claiming;
+    return this.#places.size + this.#admission.promised(this.#deps.channel);
   }
 
-  get hasPlace(): boolean {
-    return this.#stopping === undefined && this.active < this.#deps.maxSessions;
+  get #unused(): number {
+    return this.#stopping || this.#refusing ? 0 : this.#deps.maxSessions - this.#places.size;
+  }
+
+  /** The conversations that hold most, by their identity in the room. */
+  get largest(): { session: string; bytes: number }[] {
+    return [...this.#places.values()]
+      .map(({ key, session }) => ({
+        session: agentIdentity(key.interactionId, key.generation),
+        bytes: session?.heldBytes ?? 0,
+      }))
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, LARGEST);
+  }
+
+  /** Takes nothing new from now on; what runs goes on. */
+  refuse(): void {
+    this.#refusing = true;
+    this.#link.refuseFromNowOn();
   }
 
   /** @throws FloorwalkerError `media_unavailable` */
@@ -92,7 +125,7 @@ export class SessionHost {
   }
 
   /**
-   * Takes no new chats and waits for those that run, `drainMs` at most; the rest leave for another worker.
+   * Takes no new conversations and waits for those that run, `drainMs` at most; the rest leave for another worker.
    * Safe to call twice.
    */
   stop(drainMs: number): Promise<void> {
@@ -100,17 +133,44 @@ export class SessionHost {
     return this.#stopping;
   }
 
+  /** This process is not to be trusted any more: everything goes on in others. @param culprit identity of whose work it was */
+  async fail(culprit: string | undefined): Promise<void> {
+    const key = culprit === undefined ? undefined : parseAgentIdentity(culprit);
+    const place = [...this.#places.values()].find(
+      ({ key: { interactionId } }) => interactionId === key?.interactionId,
+    );
+    if (place && !place.blamed) {
+      place.blamed = true;
+      this.refuse();
+      void this.#blame(place);
+    }
+    await this.stop(0);
+  }
+
+  /** Before anybody can take it over: whoever does, asks how often it was at fault. */
+  async #blame({ key, session }: Place): Promise<void> {
+    const { claims, log } = this.#deps;
+    await claims
+      .blame(key.interactionId)
+      .catch((err: unknown) =>
+        log.warn({ err, interaction: key.interactionId }, 'a fault could not be noted'),
+      );
+    // Not in good order: what it was doing may be left half done.
+    await session?.leave('it failed in the middle of something');
+  }
+
   async #stop(drainMs: number): Promise<void> {
     const { services, log } = this.#deps;
     this.#link.refuseFromNowOn();
-    log.info({ interactions: this.active, drainMs }, 'chats drain');
+    log.info({ interactions: this.active, drainMs }, 'conversations drain');
     const over = Promise.withResolvers<void>();
     const cancel = services.clock.after(drainMs, () => over.resolve());
     await Promise.race([this.#allEnded(), over.promise]);
     cancel();
     this.#leaving = true;
-    log.info({ interactions: this.active }, 'chats are handed over');
-    const leaving = [...this.#places.values()].map(({ session }) => session?.handOver(STOPS));
+    log.info({ interactions: this.active }, 'conversations are handed over');
+    const staying = [...this.#places.values()].filter(({ blamed }) => !blamed);
+    const leaving = staying.map(({ session }) => session?.handOver(STOPS));
     await Promise.allSettled(leaving);
     await this.#allEnded();
     this.#link.close();
@@ -126,27 +186,8 @@ export class SessionHost {
   }
 
   async #take(job: Job): Promise<Taken | undefined> {
-    const { claims, log } = this.#deps;
-    const metadata = parseJobMetadata(job.metadata);
-    // Telephone calls and rooms of somebody else's making are for the processes of voice.
-    if (metadata.kind !== 'interaction' || metadata.channel === 'voice' || !this.hasPlace) return undefined;
-    const { interactionId } = metadata;
-    this.#claiming += 1;
-    try {
-      // Without the hint only the database knows; a job of the other channel is none of this process's.
-      const only = metadata.channel ? undefined : 'chat';
-      const claimed = await claims.claim(interactionId, this.id, only);
-      if ('refused' in claimed) {
-        log.info({ job: job.id, interaction: interactionId, why: claimed.refused }, 'job refused');
-        return undefined;
-      }
-      const key = { interactionId, generation: claimed.generation };
-      this.#places.set(job.id, { key });
-      await claims.removePredecessors(job.room?.name ?? '', interactionId, key.generation);
-      return { identity: agentIdentity(interactionId, key.generation), name: 'Agent' };
-    } finally {
-      this.#claiming -= 1;
-    }
+    const key = await this.#admission.decide(job, (leased) => this.#places.set(job.id, { key: leased }));
+    return key && { identity: agentIdentity(key.interactionId, key.generation), name: 'Agent' };
   }
 
   /** A place in the line of those who join: `came` is false when it was given up with `over` before its turn. */
@@ -197,7 +238,11 @@ export class SessionHost {
       const connect = async () => {
         // Its claim may have turned out to be stale meanwhile, and nobody waits for this room any more.
         if (!(await turn.came)) return;
-        await room.connect(url, token, { autoSubscribe: true, dynacast: false });
+        await room.connect(url, token, {
+          autoSubscribe: true,
+          dynacast: false,
+          dataStream: { maxPayloadByteLength: LONGEST_STREAM_BYTES },
+        });
       };
       const session = await loadSessionFor(place.key, room, connect, services);
       place.session = session;
@@ -205,9 +250,9 @@ export class SessionHost {
       else await session.start();
       turn.over();
       const outcome = await session.outcome;
-      log.info({ interaction, generation, outcome }, 'chat done');
+      log.info({ interaction, generation, outcome }, 'conversation done');
     } catch (err) {
-      log.error({ err, interaction, generation }, 'chat failed');
+      log.error({ err, interaction, generation }, 'conversation failed');
       // For the next worker to take at once, rather than when the lease runs out.
       await this.#deps.claims.release(place.key).catch(() => {});
     } finally {

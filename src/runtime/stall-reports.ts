@@ -17,7 +17,7 @@ const reportSchema = z
   })
   .pipe(stallReportSchema);
 
-/** What the thread that watches a process of chats writes, a line a report; see `StallWatch`. */
+/** What the thread that watches a process of many conversations writes, a line a report; see `StallWatch`. */
 export function readStallReports(child: ChildProcess, onReport: (report: StallReport) => void): void {
   const pipe = child.stdio[STALL_PIPE] as Readable | null | undefined;
   if (!pipe) return;

@@ -1,33 +1,19 @@
-import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { AgentServer, initializeLogger, type JobRequest, ServerOptions } from '@livekit/agents';
 import type { Config } from '../config.ts';
-import { AGENT_NAME, agentIdentity } from '../domain/identities.ts';
+import type { Channel } from '../domain/channel.ts';
+import { AGENT_NAME, type AgentIdentity, agentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
-import { type AgentRequest, type ParsedMetadata, parseJobMetadata } from './job-metadata.ts';
-import { JobWatch, type WatchedClaim } from './job-watch.ts';
-
-/** How a job's interaction is found and leased; over the database in production. */
-export interface Claims {
-  /** @returns the generation of the lease, or why it can't be had. */
-  claim(
-    interactionId: string,
-    workerId: string,
-    /** Refuses an interaction of the other channel, without a claim. */
-    only?: 'voice' | 'chat',
-  ): Promise<{ generation: number } | { refused: string }>;
-  /** Makes the row of an interaction that did not begin at the API. @returns its id. */
-  createFor(request: AgentRequest, room: string): Promise<string>;
-  removePredecessors(room: string, interactionId: string, generation: number): Promise<void>;
-  /** @returns whether it was still held and open. */
-  release(claim: WatchedClaim): Promise<boolean>;
-  /** Renews the leases of claims whose processes have not begun; resolves with the interactions it renewed. */
-  keep(claims: WatchedClaim[], workerId: string): Promise<string[]>;
-}
+import { Admission, type Claims } from './admission.ts';
+import { JobWatch } from './job-watch.ts';
 
 export interface WorkerDeps {
   readonly config: Config;
+  /** Also the worker id of its leases. */
+  readonly id: string;
+  /** Whose conversations have a process each. */
+  readonly channels: readonly Channel[];
   readonly claims: Claims;
   /** Stores what dead processes of this worker have left: their successors are to find it. */
   recoverSpooled(): Promise<void>;
@@ -41,16 +27,24 @@ export interface WorkerDeps {
 const ASSIGNMENT_MS = 10_000;
 const JOB_ENTRY = new URL('../job.ts', import.meta.url);
 
+/** A job that was accepted: it counts from then on, although it runs only when LiveKit has assigned it. */
+interface Taken {
+  readonly channel: Channel;
+  /** Until LiveKit has assigned it; from then on it counts as running, or it never came to be. */
+  readonly assignedBefore: number;
+}
+
 /**
- * The part of a worker that takes calls, a process for each: registers with LiveKit as `floorwalker` and takes a
- * job for each interaction it can lease. Chats are taken by `HostProcesses`. The cap is strict: load is only sampled every 2.5 s and two jobs can fall between two samples, so
- * each request is counted when it is answered.
+ * The part of a worker whose conversations have a process each: registers with LiveKit as `floorwalker` and takes a
+ * job for each interaction of its channels that it can lease. Those that share processes are taken by `HostProcesses`.
+ * The caps are strict: load is only sampled every 2.5 s and two jobs can fall between two samples, so each request is
+ * counted when it is answered.
  */
 export class Worker {
-  readonly id: string;
   readonly #deps: WorkerDeps;
   readonly #server: AgentServer;
-  readonly #admitted = new Set<string>();
+  readonly #admission: Admission;
+  readonly #taken = new Map<string, Taken>();
   readonly #jobs: JobWatch;
   #draining: Promise<void> | undefined;
   #running: Promise<void> | undefined;
@@ -58,10 +52,16 @@ export class Worker {
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
     const { config } = deps;
-    this.id = `${hostname()}-${process.pid}`;
+    this.#admission = new Admission({
+      claims: deps.claims,
+      workerId: deps.id,
+      channels: deps.channels,
+      places: (channel) => this.#unused(channel),
+      log: deps.log,
+    });
     this.#jobs = new JobWatch({
       runningJobs: () => this.#server.activeJobs.map((info) => info.job.id),
-      keep: (claims) => deps.claims.keep(claims, this.id),
+      keep: (claims) => deps.claims.keep(claims, deps.id),
       onGone: (claim) => this.#onGone(claim),
       heartbeatMs: config.figures.heartbeatMs,
       clock: deps.clock,
@@ -76,7 +76,7 @@ export class Worker {
         apiKey: config.livekit.apiKey,
         apiSecret: config.livekit.apiSecret,
         requestFunc: (request) => this.#onRequest(request),
-        loadFunc: async () => Math.min(1, this.#active / config.worker.maxInteractions),
+        loadFunc: async () => this.#load,
         loadThreshold: 1,
         numIdleProcesses: config.worker.idleProcesses,
         initializeProcessTimeout: 60_000,
@@ -90,15 +90,35 @@ export class Worker {
     );
   }
 
-  get #active(): number {
-    const running = this.#server.activeJobs.map((info) => info.job.id);
-    return new Set([...running, ...this.#admitted]).size;
+  /** Conversations that run or are about to. */
+  #active(channel: Channel): number {
+    const running = new Set(this.#server.activeJobs.map((info) => info.job.id));
+    const now = this.#deps.clock.now();
+    for (const [id, { assignedBefore }] of this.#taken)
+      if (!running.has(id) && now > assignedBefore) this.#taken.delete(id);
+    return [...this.#taken.values()].filter((one) => one.channel === channel).length;
   }
 
-  /** How many more calls could begin now. */
-  get places(): number {
-    if (this.#draining !== undefined) return 0;
-    return Math.max(0, this.#deps.config.worker.maxInteractions - this.#active);
+  #unused(channel: Channel): number {
+    if (this.#draining !== undefined || !this.#deps.channels.includes(channel)) return 0;
+    return Math.max(0, this.#deps.config.worker[channel].most - this.#active(channel));
+  }
+
+  /** 1 only when no channel has a place left: then LiveKit offers nothing more. */
+  get #load(): number {
+    const { channels, config } = this.#deps;
+    const most = channels.reduce((sum, channel) => sum + config.worker[channel].most, 0);
+    const places = channels.reduce((sum, channel) => sum + this.places(channel), 0);
+    return most === 0 ? 1 : 1 - places / most;
+  }
+
+  get #interactions(): number {
+    return this.#deps.channels.reduce((sum, channel) => sum + this.#active(channel), 0);
+  }
+
+  /** How many more conversations could begin now. */
+  places(channel: Channel): number {
+    return Math.max(0, this.#unused(channel) - this.#admission.promised(channel));
   }
 
   /** Runs until `stop`. Rejects when LiveKit can't be reached for good. */
@@ -120,11 +140,14 @@ export class Worker {
 
   async #drain(): Promise<void> {
     const { log, config } = this.#deps;
-    log.info({ interactions: this.#active, drainMs: config.figures.drainMs }, 'worker drains');
+    log.info({ interactions: this.#interactions, drainMs: config.figures.drainMs }, 'worker drains');
     try {
       await this.#server.drain(config.figures.drainMs);
     } catch (err) {
-      log.warn({ err, interactions: this.#active }, 'conversations go on elsewhere: the drain time is over');
+      log.warn(
+        { err, interactions: this.#interactions },
+        'conversations go on elsewhere: the drain time is over',
+      );
     }
     await this.#server.close();
     this.#jobs.close();
@@ -132,7 +155,7 @@ export class Worker {
   }
 
   /** A session that ended or left has done so in the database too: then there is nothing to give back. */
-  async #onGone(claim: WatchedClaim): Promise<void> {
+  async #onGone(claim: AgentIdentity): Promise<void> {
     await this.#deps.recoverSpooled();
     if (!(await this.#deps.claims.release(claim))) return;
     const { interactionId: interaction, generation } = claim;
@@ -142,70 +165,22 @@ export class Worker {
 
   async #onRequest(request: JobRequest): Promise<void> {
     const log = this.#deps.log.child({ job: request.id });
-    if (this.places === 0) {
-      log.info({ interactions: this.#active }, 'job refused: the worker is full');
-      await request.reject();
-      return;
-    }
-    this.#admitted.add(request.id);
-    let taken = false;
+    let key: AgentIdentity | undefined;
     try {
-      taken = await this.#admit(request, log);
+      key = await this.#admission.decide(request.job, (leased, channel) => {
+        const assignedBefore = this.#deps.clock.now() + ASSIGNMENT_MS;
+        this.#taken.set(request.id, { channel, assignedBefore });
+        this.#jobs.watch(request.id, leased);
+      });
+      if (key) await request.accept('Agent', agentIdentity(key.interactionId, key.generation));
     } catch (err) {
       log.error({ err }, 'job refused: its interaction could not be claimed');
-    }
-    if (taken) {
-      // Until LiveKit has assigned it; from then on it counts as running, or it never came to be.
-      setTimeout(() => this.#admitted.delete(request.id), ASSIGNMENT_MS).unref();
-    } else {
-      this.#admitted.delete(request.id);
-      await request.reject();
-    }
-  }
-
-  /** @returns whether the job was accepted. */
-  async #admit(request: JobRequest, log: Log): Promise<boolean> {
-    const room = request.room?.name ?? '';
-    const metadata = parseJobMetadata(request.job.metadata);
-    const interactionId = await this.#interactionOf(metadata, room, log);
-    if (interactionId === undefined) return false;
-    // A room of somebody else's making has nobody else to take it, whatever its channel.
-    const hinted = metadata.kind === 'interaction' && metadata.channel !== undefined;
-    const only = metadata.kind === 'agent' || hinted ? undefined : 'voice';
-    const claimed = await this.#deps.claims.claim(interactionId, this.id, only);
-    if ('refused' in claimed) {
-      log.info({ interaction: interactionId, why: claimed.refused }, 'job refused');
-      return false;
-    }
-    const { generation } = claimed;
-    try {
-      this.#jobs.watch(request.id, { interactionId, generation });
-      await this.#deps.claims.removePredecessors(room, interactionId, generation);
-      await request.accept('Agent', agentIdentity(interactionId, generation));
-    } catch (err) {
+      this.#taken.delete(request.id);
       this.#jobs.forget(request.id);
-      await this.#deps.claims.release({ interactionId, generation });
-      throw err;
+      if (key) await this.#deps.claims.release(key).catch(() => {});
+      key = undefined;
     }
-    log.info({ interaction: interactionId, generation }, 'job taken');
-    return true;
-  }
-
-  async #interactionOf(metadata: ParsedMetadata, room: string, log: Log): Promise<string | undefined> {
-    switch (metadata.kind) {
-      case 'interaction':
-        // Chats are taken by the processes that hold many of them.
-        return metadata.channel === 'chat' ? undefined : metadata.interactionId;
-      case 'agent':
-        return this.#deps.claims.createFor(metadata, room);
-      case 'telephone':
-        log.error(
-          'job refused: it names no interaction and no agent, and telephone numbers are not assigned yet',
-        );
-        return undefined;
-      case 'malformed':
-        log.error({ problem: metadata.problem }, 'job refused: its metadata can not be read');
-        return undefined;
-    }
+    if (key) log.info({ interaction: key.interactionId, generation: key.generation }, 'job taken');
+    else await request.reject();
   }
 }

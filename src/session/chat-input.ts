@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { ArrivalOrder } from './arrival-order.ts';
 import type { Clock } from './clock.ts';
 import type { StoreResult } from './outbox.ts';
+import { SenderLimits } from './sender-limits.ts';
 import type { TextInbox } from './text-inbox.ts';
 
 export interface IncomingMessage {
@@ -30,12 +31,16 @@ export interface ChatInputDeps {
   /** Takes a message into conversation and transcript; resolves when it is stored. Same id: same message. */
   onMessage(message: IncomingMessage): Promise<StoreResult>;
   onRejected(identity: string, why: 'unreadable' | 'too_long'): void;
+  /** More than this person may send has come; it was neither read nor acknowledged. */
+  onRefused(identity: string): void;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** More than anybody types, less than what fills a context or a database row. */
 export const MESSAGE_LIMIT_BYTES = 128 * 1024;
+/** A message whose end has not come by then is given up; it is not acknowledged, so its sender has it still. */
+const UNFINISHED_MS = 60_000;
 
 /**
  * Text that people in the room write to the agent on `lk.chat`. A message is acknowledged when it is stored,
@@ -43,8 +48,8 @@ export const MESSAGE_LIMIT_BYTES = 128 * 1024;
  */
 export class ChatInput {
   readonly #deps: ChatInputDeps;
-  /** By sender: nobody's unfinished message holds up another's. */
-  readonly #orders = new Map<string, ArrivalOrder>();
+  /** Nobody's unfinished message holds up another's, and nobody's flood counts against another. */
+  readonly #senders = new Map<string, { order: ArrivalOrder; limits: SenderLimits }>();
 
   constructor(deps: ChatInputDeps) {
     this.#deps = deps;
@@ -52,9 +57,13 @@ export class ChatInput {
 
   open(): void {
     this.#deps.inbox.deliverTo((reader, identity) => {
-      const order = this.#orders.get(identity) ?? new ArrivalOrder(this.#deps.clock);
-      this.#orders.set(identity, order);
-      void this.#read(reader, identity, order.begin());
+      const { order, limits } = this.#senderOf(identity);
+      if (!limits.begins()) {
+        void reader.close();
+        this.#deps.onRefused(identity);
+        return;
+      }
+      void this.#read(reader, identity, limits, order.begin()).finally(() => limits.ended());
     });
   }
 
@@ -62,18 +71,36 @@ export class ChatInput {
     this.#deps.inbox.close();
   }
 
+  /** Whoever waits for answers is no flood, however quick the answers are. */
+  answered(): void {
+    for (const { limits } of this.#senders.values()) limits.answered();
+  }
+
+  #senderOf(identity: string): { order: ArrivalOrder; limits: SenderLimits } {
+    const { clock } = this.#deps;
+    const known = this.#senders.get(identity);
+    if (known) return known;
+    const sender = { order: new ArrivalOrder(clock), limits: new SenderLimits(clock) };
+    this.#senders.set(identity, sender);
+    return sender;
+  }
+
   async #read(
     reader: TextStreamReader,
     identity: string,
+    limits: SenderLimits,
     inOrder: (deliver: () => void) => void,
   ): Promise<void> {
     const role = this.#roleOf(identity);
     try {
-      const text = await readBounded(reader);
+      const read = await this.#readBounded(reader, limits);
       const ownId = reader.info.attributes?.[ATTRIBUTE_MESSAGE_ID];
       const sentId = ownId ?? reader.info.streamId;
       const from = await role;
-      inOrder(() => this.#deliver(text, sentId, identity, from, ownId !== undefined));
+      inOrder(() => {
+        if (read.kind === 'refused') this.#deps.onRefused(identity);
+        else this.#deliver(read.text, sentId, identity, from, ownId !== undefined);
+      });
     } catch (err) {
       this.#deps.log.warn({ err, identity }, 'text stream could not be read');
       const from = await role;
@@ -81,6 +108,34 @@ export class ChatInput {
         if (from) this.#deps.onRejected(identity, 'unreadable');
       });
     }
+  }
+
+  /** The text, or none when it is longer than the limit; the rest of such a stream is not waited for. */
+  async #readBounded(
+    reader: TextStreamReader,
+    limits: SenderLimits,
+  ): Promise<{ kind: 'refused' } | { kind: 'read'; text?: string }> {
+    let text = '';
+    let bytes = 0;
+    let gaveUp = false;
+    const cancel = this.#deps.clock.after(UNFINISHED_MS, () => {
+      gaveUp = true;
+      void reader.close();
+    });
+    try {
+      // To leave the loop closes the stream.
+      for await (const part of reader) {
+        const length = Buffer.byteLength(part);
+        if (!limits.mayAdd(length)) return { kind: 'refused' };
+        bytes += length;
+        if (bytes > MESSAGE_LIMIT_BYTES) return { kind: 'read' };
+        text += part;
+      }
+    } finally {
+      cancel();
+    }
+    if (gaveUp) throw new Error('The end of a message has not come.');
+    return { kind: 'read', text };
   }
 
   async #roleOf(identity: string): Promise<Role> {
@@ -122,19 +177,6 @@ export class ChatInput {
       this.#deps.log.debug({ err }, 'acknowledgement could not be sent');
     }
   }
-}
-
-/** The text, or undefined when it is longer than the limit; the rest of such a stream is not kept. */
-async function readBounded(reader: TextStreamReader): Promise<string | undefined> {
-  let text = '';
-  let tooLong = false;
-  for await (const part of reader) {
-    if (tooLong) continue;
-    text += part;
-    tooLong = Buffer.byteLength(text) > MESSAGE_LIMIT_BYTES;
-    if (tooLong) text = '';
-  }
-  return tooLong ? undefined : text;
 }
 
 /** Keeps line breaks and tabs; other control characters and lone surrogates can't be stored or shown. */

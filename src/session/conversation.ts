@@ -46,6 +46,9 @@ const MODEL_MESSAGE_LIMIT = 8_000;
 const MODEL_ITEM_LIMIT = 200;
 const MODEL_CHARACTER_LIMIT = 200_000;
 
+const MOST_CHARACTERS = 4_000_000;
+const MOST_ITEMS = 5_000;
+
 /**
  * The conversation as this runtime knows it, and the only source of what a model is asked.
  *
@@ -57,6 +60,17 @@ export class Conversation {
   readonly #said = new Map<string, SaidItem>();
   readonly #calls = new Map<string, CallItem>();
   readonly #notes = new Set<string>();
+  #characters = 0;
+
+  /** Longer than any conversation between people; what is kept and gone through for each turn has to end somewhere. */
+  get isTooLong(): boolean {
+    return this.#characters > MOST_CHARACTERS || this.#items.length > MOST_ITEMS;
+  }
+
+  /** Of everything that is kept here: what was said, arguments, outputs and notes. */
+  get characters(): number {
+    return this.#characters;
+  }
 
   get items(): readonly ConversationItem[] {
     return this.#items;
@@ -70,12 +84,14 @@ export class Conversation {
   say(item: Omit<SaidItem, 'kind' | 'interrupted'> & { interrupted?: boolean }): void {
     const known = this.#said.get(item.id);
     if (known) {
+      this.#characters += item.text.length - known.text.length;
       known.text = item.text;
       known.interrupted = item.interrupted ?? known.interrupted;
       return;
     }
     const said: SaidItem = { kind: 'said', interrupted: false, ...item };
     this.#said.set(said.id, said);
+    this.#characters += said.text.length;
     this.#insert(said);
   }
 
@@ -89,6 +105,7 @@ export class Conversation {
     if (this.#calls.has(item.callId)) return;
     const call: CallItem = { kind: 'call', ...item };
     this.#calls.set(call.callId, call);
+    this.#characters += call.rawArguments.length + (call.output?.length ?? 0);
     this.#insert(call);
   }
 
@@ -102,6 +119,7 @@ export class Conversation {
     const call = this.#calls.get(callId);
     if (!call || call.output !== undefined) return false;
     call.output = output;
+    this.#characters += output.length;
     call.isError = isError;
     const step = this.#items.filter((item) => item.kind === 'call' && item.stepId === call.stepId);
     for (const item of step) {
@@ -122,6 +140,7 @@ export class Conversation {
   note(id: string, text: string, at: number): void {
     if (this.#notes.has(id)) return;
     this.#notes.add(id);
+    this.#characters += text.length;
     this.#insert({ kind: 'note', id, text, at });
   }
 
@@ -137,21 +156,28 @@ export class Conversation {
 
   /** Steps of tool calls since the customer last said something; bounds a model that calls tools for ever. */
   toolStepsInTurn(): number {
-    const steps = new Set<string>();
-    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
-      const item = this.#items[index];
-      if (item?.kind === 'said' && item.role === 'customer') break;
-      if (item?.kind === 'call') steps.add(item.stepId);
-    }
-    return steps.size;
+    return new Set(this.#callsInTurn().map(({ stepId }) => stepId)).size;
   }
 
-  /** What customer and agent (or supervisor) said to one another, for scoring and the feed. */
-  turns(): { role: 'customer' | 'agent'; text: string }[] {
+  /** All calls since then; bounds a model that calls everything at once. */
+  toolCallsInTurn(): number {
+    return this.#callsInTurn().length;
+  }
+
+  #callsInTurn(): CallItem[] {
+    const last = this.#items.findLastIndex((item) => item.kind === 'said' && item.role === 'customer');
+    return this.#items.slice(last + 1).filter((item) => item.kind === 'call');
+  }
+
+  /** What customer and agent (or supervisor) said to one another, each cut at `longest`; for scoring and the feed. */
+  turns(longest?: number): { role: 'customer' | 'agent'; text: string }[] {
     return this.#items.flatMap((item) => {
       if (item.kind !== 'said' || item.role === 'system' || item.text === '') return [];
       return [
-        { role: item.role === 'customer' ? ('customer' as const) : ('agent' as const), text: item.text },
+        {
+          role: item.role === 'customer' ? ('customer' as const) : ('agent' as const),
+          text: item.text.slice(0, longest),
+        },
       ];
     });
   }

@@ -27,6 +27,7 @@ const BEGINS_MS = 5_000;
 const LINE_CLOSES_MS = 6_000;
 /** Sentence and tools together, when the interaction is handed over: the framework ends a job after 15 s. */
 const HAND_OVER_MS = 9_000;
+const BYTES_A_CHARACTER = 2;
 /** Why an interaction ends that its customer has ended, as `leave_interaction` writes it. */
 const ENDED_BY_CUSTOMER = 'customer_ended';
 
@@ -112,6 +113,12 @@ export class InteractionSession {
       end: (status, reason, lastWords) => void this.end(status, reason, lastWords),
       leave: (why) => void this.leave(why),
     };
+  }
+
+  /** About what this session keeps in memory of what was said and done, and of what waits for the database. */
+  get heldBytes(): number {
+    const waiting = this.#services.outbox.waitingCharacters(this.#claim);
+    return (this.#conversation.characters + waiting) * BYTES_A_CHARACTER;
   }
 
   /** Begins in a room that is connected. On an error the session has left and the lease is given back. */
@@ -253,6 +260,7 @@ export class InteractionSession {
       this.#log.warn({ err }, 'the lease could not be given back; it runs out by itself');
     }
     this.#parts?.chat.close();
+    this.#parts?.flood.close();
     this.#parts?.presence.close();
     await this.#closeRoom(false);
     await this.#parts?.tools.closeServers();
@@ -274,7 +282,10 @@ export class InteractionSession {
     await within(clock, LAST_WORDS_MS, replies.idle());
   }
 
-  #listen({ session }: Media, { chat, control, dialogue, presence, tools, watch }: SessionParts): void {
+  #listen(
+    { session }: Media,
+    { chat, control, dialogue, flood, presence, tools, watch }: SessionParts,
+  ): void {
     session.on(voice.AgentSessionEventTypes.UserInputTranscribed, ({ transcript, isFinal }) =>
       dialogue.customerSpeaks(transcript, isFinal),
     );
@@ -290,6 +301,7 @@ export class InteractionSession {
     // Before anything can make the agent speak: a person may have control already.
     control.start();
     chat.open();
+    flood.start();
     watch.start();
     presence.start();
     tools.resumeOpenCalls();
@@ -331,7 +343,8 @@ export class InteractionSession {
     topic?: string,
   ) => {
     // A bell of the server has no sender; whoever else rings it is not listened to.
-    if (from !== undefined || (topic !== TOPIC_DOORBELL && topic !== TOPIC_HUSH)) return;
+    if (from !== undefined) return this.#parts?.flood.packet(from.identity);
+    if (topic !== TOPIC_DOORBELL && topic !== TOPIC_HUSH) return;
     if (topic === TOPIC_HUSH) this.#parts?.control.announced();
     this.#services.leases.ring();
   };
@@ -349,6 +362,7 @@ export class InteractionSession {
     parts.watch.close();
     parts.presence.close();
     parts.chat.close();
+    parts.flood.close();
     parts.control.close();
     await within(this.#services.clock, RUNNING_TOOLS_MS, parts.voice?.stop() ?? Promise.resolve());
     await parts.tools.stop(reason);

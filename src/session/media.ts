@@ -72,12 +72,13 @@ export async function createMedia(
   const voiceCall = claim.channel === 'voice';
   const apology = services.prompts.forLanguage(claim.agent.language).book.render('voice_trouble', {});
   const speech = voiceCall
-    ? createSpeech(config.speech, settings.voice, claim.agent.language, {
-        apology,
-        onUnspoken,
-        clock: services.clock,
-        log,
-      })
+    ? await createSpeech(
+        config.speech,
+        settings.voice,
+        claim.agent.language,
+        { apology, onUnspoken, clock: services.clock, log },
+        services.turnInference,
+      )
     : undefined;
   const session = new LinkedSession({
     llm: model,

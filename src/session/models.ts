@@ -1,5 +1,4 @@
-import type { llm, stt, tts, VAD } from '@livekit/agents';
-import * as deepgram from '@livekit/agents-plugin-deepgram';
+import type { ipc, llm, stt, tts, VAD } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import type { Config } from '../config.ts';
 import type { ModelSettings, VoiceSettings } from './settings.ts';
@@ -40,12 +39,16 @@ export function createVoice(config: Config['speech'], settings: VoiceSettings): 
   });
 }
 
-export function createSpeech(
+/** @param turnInference runs the end-of-turn model; without it the framework's executor of the job does. */
+export async function createSpeech(
   config: Config['speech'],
   settings: VoiceSettings,
   language: string,
   steady: SteadySpeechOptions,
-): SpeechParts {
+  turnInference: ipc.InferenceExecutor | undefined,
+): Promise<SpeechParts> {
+  // Here, so that a process of chats does not load it.
+  const deepgram = await import('@livekit/agents-plugin-deepgram');
   return {
     // The plugin never reconnects a recognition stream that was cut; the caller would not be heard any more.
     stt: new WatchedRecognition(
@@ -58,7 +61,7 @@ export function createSpeech(
       { log: steady.log },
     ),
     tts: new SteadySpeech(createVoice(config, settings), steady),
-    turnDetection: new TurnEnd(steady.clock),
+    turnDetection: new TurnEnd(steady.clock, turnInference ? { executor: turnInference } : {}),
   };
 }
 

@@ -78,6 +78,7 @@ export interface Spool {
 }
 
 interface Entry extends Spooled {
+  readonly characters: number;
   readonly settle: (result: StoreResult) => void;
 }
 
@@ -99,6 +100,11 @@ const RETRY_MS = [100, 250, 500, 1_000, 2_000, 4_000];
 const SLOW_WRITE_MS = 1_000;
 const BATCH_SIZE = 500;
 const BATCH_CHARACTERS = 1_000_000;
+/** What a record other than a message counts. */
+const CHARACTERS_OTHERWISE = 500;
+/** One interaction must not take the room of all others while the database is away. */
+const SHARE_ENTRIES = 5_000;
+const SHARE_CHARACTERS = 8_000_000;
 
 /**
  * Everything that sessions of a process write and need not wait for: in order, batched, kept with its
@@ -116,6 +122,8 @@ export class Outbox {
   #batchSize = BATCH_SIZE;
   #closed = false;
   #spooling = false;
+  /** Of what waits, by interaction. */
+  readonly #waiting = new Map<string, { entries: number; characters: number }>();
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -125,6 +133,11 @@ export class Outbox {
   /** Entries that are not in the database yet. */
   get depth(): number {
     return this.#queue.length;
+  }
+
+  /** Of this interaction's records that are not in the database yet. */
+  waitingCharacters({ interactionId }: RecordKey): number {
+    return this.#waiting.get(interactionId)?.characters ?? 0;
   }
 
   message(key: RecordKey, message: MessageRecord): Promise<StoreResult> {
@@ -159,12 +172,32 @@ export class Outbox {
 
   #add(key: RecordKey, record: Pick<Entry, 'message' | 'step' | 'metric'>): Promise<StoreResult> {
     if (this.#closed || this.#queue.length >= this.#capacity) return Promise.resolve('lost');
-    return new Promise((settle) => {
-      const entry = { key, settle, ...record };
+    const isMark = !record.message && !record.step && !record.metric;
+    const characters = isMark ? 0 : (record.message?.content.length ?? CHARACTERS_OTHERWISE);
+    const waiting = this.#waiting.get(key.interactionId) ?? { entries: 0, characters: 0 };
+    const hasShare = waiting.entries < SHARE_ENTRIES && waiting.characters < SHARE_CHARACTERS;
+    if (!isMark && !hasShare) return Promise.resolve('lost');
+    waiting.entries += 1;
+    waiting.characters += characters;
+    this.#waiting.set(key.interactionId, waiting);
+    return new Promise((resolve) => {
+      const settle = (result: StoreResult): void => {
+        this.#settled(key, characters);
+        resolve(result);
+      };
+      const entry = { key, settle, characters, ...record };
       this.#queue.push(entry);
       if (this.#spooling) this.#options.spool?.keep([spooled(entry)]);
       this.#run();
     });
+  }
+
+  #settled({ interactionId }: RecordKey, characters: number): void {
+    const waiting = this.#waiting.get(interactionId);
+    if (!waiting) return;
+    waiting.entries -= 1;
+    waiting.characters -= characters;
+    if (waiting.entries <= 0) this.#waiting.delete(interactionId);
   }
 
   #run(): void {
@@ -201,7 +234,7 @@ export class Outbox {
     const batch: Entry[] = [];
     let characters = 0;
     for (const entry of this.#queue) {
-      characters += entry.message?.content.length ?? 500;
+      characters += entry.characters;
       if (batch.length > 0 && (batch.length >= this.#batchSize || characters > BATCH_CHARACTERS)) break;
       batch.push(entry);
     }
@@ -268,7 +301,7 @@ export class Outbox {
   }
 }
 
-function spooled({ settle: _settle, ...record }: Entry): Spooled {
+function spooled({ settle: _settle, characters: _characters, ...record }: Entry): Spooled {
   return record;
 }
 

@@ -8,6 +8,9 @@ export const DECLINE_QUESTION = 'decline_question';
 /** A customer who says nothing to it in this time has not answered, and the tool is told so. */
 const ANSWER_LIMIT_MS = 120_000;
 
+/** A tool's own time stands still while it asks: one that asks without end is told that nobody answers any more. */
+const MOST_QUESTIONS_A_CALL = 20;
+
 export interface QuestionsDeps {
   readonly schemas: InputSchemas;
   /** A question is open: the agent should put it to the customer. */
@@ -30,6 +33,7 @@ export class Questions {
   readonly #deps: QuestionsDeps;
   #open: OpenQuestion | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #asked = new Map<string, number>();
 
   constructor(deps: QuestionsDeps) {
     this.#deps = deps;
@@ -40,6 +44,9 @@ export class Questions {
   }
 
   ask(callId: string, question: ToolQuestion, signal: AbortSignal): Promise<ToolAnswer> {
+    const asked = (this.#asked.get(callId) ?? 0) + 1;
+    this.#asked.set(callId, asked);
+    if (asked > MOST_QUESTIONS_A_CALL) return Promise.resolve({ action: 'cancel' });
     const answer = this.#last.then(() => this.#askNow(callId, question, signal));
     this.#last = answer;
     return answer;

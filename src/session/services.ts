@@ -1,4 +1,4 @@
-import type { VAD } from '@livekit/agents';
+import type { ipc, VAD } from '@livekit/agents';
 import type { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { PromptLibrary } from '../definitions/prompts.ts';
@@ -91,4 +91,6 @@ export interface SessionServices {
   /** Asks LiveKit for a worker that carries the interaction on. */
   summon(interaction: { channel: 'voice' | 'chat'; interactionId: string; room: string }): Promise<void>;
   loadVad(): Promise<VAD>;
+  /** Runs the end-of-turn model, in a process of many calls; one call alone finds the framework's own. */
+  readonly turnInference?: ipc.InferenceExecutor | undefined;
 }

@@ -9,6 +9,7 @@ import { Control } from './control.ts';
 import type { Conversation } from './conversation.ts';
 import { CustomerProfile } from './customer-profile.ts';
 import { Dialogue } from './dialogue.ts';
+import { Flood } from './flood.ts';
 import type { Media } from './media.ts';
 import { ModelLadder } from './model-ladder.ts';
 import { TURN_TIMING } from './models.ts';
@@ -62,6 +63,7 @@ export interface SessionParts {
   readonly dialogue: Dialogue;
   readonly resolutions: Resolutions;
   readonly chat: ChatInput;
+  readonly flood: Flood;
   readonly presence: Presence;
   readonly control: Control;
   readonly whispers: Whispers;
@@ -140,12 +142,23 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     clock,
     log,
   });
+  const flood = new Flood({
+    claim,
+    recorder,
+    prompts,
+    rooms,
+    say: (text) => void replies.say(text),
+    onEndless: (lastWords) => life.end('failed', 'flooded', lastWords),
+    clock,
+    log,
+  });
   const chat = new ChatInput({
     room,
     inbox: core.inbox,
     roleOf: (identity) => control.roleOf(identity),
     onMessage: (message) => dialogue.written(message),
     onRejected: (_identity, why) => dialogue.rejected(why),
+    onRefused: (identity) => flood.refused(identity, 'messages'),
     clock,
     log,
   });
@@ -215,6 +228,8 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     },
     log,
   });
+  const goodbyeTooLong = (): string =>
+    prompts.render('too_long_goodbye', { business_name: claim.business.name }, { channel: claim.channel });
   const agent = new SpeakingAgent({
     buildRequest: async (speculative) => {
       const request = await requests.build(speculative);
@@ -240,7 +255,13 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     },
     onReplyComplete: (text) => {
       replies.given();
+      chat.answered();
+      if (conversation.isTooLong) life.end('completed', 'too_long', goodbyeTooLong());
       return dialogue.replied(text);
+    },
+    onEndlessReply: () => {
+      log.warn('the model’s answer has no end; it was stopped');
+      recorder.step('turn_limited', { output: { why: 'words' } });
     },
     onModelFailure: ({ attempt, model, error, final }) => {
       log.warn({ err: error, attempt, model, final }, 'the model did not answer');
@@ -261,6 +282,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     dialogue,
     resolutions,
     chat,
+    flood,
     presence,
     control,
     whispers,

@@ -114,6 +114,10 @@ export class SessionTools {
       onStepSettled: (outcome) => {
         if (outcome?.toolName !== END_INTERACTION || outcome.isError) replies.request();
       },
+      onLimited: (why) => {
+        log.warn({ why }, 'the model calls tools without end on one message; it has to answer now');
+        recorder.step('turn_limited', { output: { why } });
+      },
       clock,
       log,
     });

@@ -44,6 +44,8 @@ export interface SpeakingAgentDeps {
   /** The agent begins to say something; the returned function hears each part of it. */
   onUtterance(): (part: string) => void;
   onModelFailure(failure: { attempt: number; model: string; error: unknown; final: boolean }): void;
+  /** The model would not come to an end; the customer has what it said until then. */
+  onEndlessReply(): void;
   /** Which model is asked, and which next when that one can't answer. */
   readonly models: ModelLadder;
   onAnswered(): void;
@@ -57,6 +59,9 @@ export interface SpeakingAgentDeps {
 
 /** Every call arrives here whatever its name, so that an unknown tool or broken arguments get their row too. */
 const CALL_TOOL = 'floorwalker_call';
+
+/** Characters; a model that repeats itself without end is stopped there. */
+const LONGEST_REPLY = 32_000;
 
 /**
  * The framework's agent, reduced to hearing and speaking: what the model is asked and what its tool calls
@@ -139,6 +144,10 @@ export class SpeakingAgent extends voice.Agent {
           if (typeof chunk === 'string' || chunk.delta) progress.began = true;
           progress.text += typeof chunk === 'string' ? chunk : (chunk.delta?.content ?? '');
           yield chunk;
+          if (progress.text.length > LONGEST_REPLY) {
+            this.#deps.onEndlessReply();
+            break;
+          }
         }
         if (!progress.began) throw new Error('The model answered with neither words nor a tool call.');
         climb.answered();

@@ -2,6 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Room, TextStreamReader } from '@livekit/rtc-node';
 import { TOPIC_CHAT } from '../domain/identities.ts';
 
+/** Nobody writes so much before the agent listens; what is not kept is not acknowledged, and so is sent again. */
+const MOST_EARLY = 200;
+
 type Take = (reader: TextStreamReader, identity: string) => void;
 
 /**
@@ -19,7 +22,9 @@ export class TextInbox {
     // LiveKit tells all rooms of a process from one place; what is written here is work of this session.
     const take = AsyncLocalStorage.bind((...message: Parameters<Take>) => {
       if (this.#take) this.#take(...message);
-      else this.#early.push(message);
+      else if (this.#early.length < MOST_EARLY) this.#early.push(message);
+      // One that nobody reads would be told of everything that happens in this process, for ever.
+      else void message[0].close();
     });
     room.registerTextStreamHandler(TOPIC_CHAT, (reader, { identity }) => take(reader, identity));
   }
@@ -31,7 +36,8 @@ export class TextInbox {
   }
 
   close(): void {
-    this.#take = () => {};
+    this.#take = (reader) => void reader.close();
+    for (const [reader] of this.#early.splice(0)) void reader.close();
     this.#room.unregisterTextStreamHandler(TOPIC_CHAT);
   }
 }

@@ -21,12 +21,17 @@ export interface ToolLoopDeps {
   canBeStopped(): boolean;
   /** All calls of a step have their output: the model may go on. */
   onStepSettled(outcome?: ToolOutcome): void;
+  /** The model has called as many tools as it may on one turn of the customer. */
+  onLimited(why: 'steps' | 'calls'): void;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** A model that calls tools without end is made to speak after so many steps on one turn of the customer. */
 const MAX_STEPS_A_TURN = 8;
+/** And so many calls altogether; what it calls beyond them is not run. */
+const MAX_CALLS_A_TURN = 40;
+const TOO_MANY_CALLS = `Not run: no more than ${MAX_CALLS_A_TURN} tools may be called on one message of the customer.`;
 /** Calls that belong to another call which is open. */
 const ALWAYS_RUN: ReadonlySet<string> = new Set([WITHDRAW_REQUEST, ANSWER_QUESTION, DECLINE_QUESTION]);
 const NOT_WHILE_WAITING =
@@ -39,6 +44,8 @@ const NOT_WHILE_WAITING =
 export class ToolLoop {
   readonly #deps: ToolLoopDeps;
   readonly #repeated: RepeatedCalls;
+  /** The customer's message on which a limit was told. */
+  #limitedOn: string | undefined;
 
   constructor(deps: ToolLoopDeps) {
     this.#deps = deps;
@@ -48,6 +55,12 @@ export class ToolLoop {
   request(call: RequestedCall): void {
     const { conversation, ledger, clock, log } = this.#deps;
     conversation.call({ ...call, at: clock.now() });
+    if (conversation.toolCallsInTurn() > MAX_CALLS_A_TURN && !ALWAYS_RUN.has(call.toolName)) {
+      this.#limited('calls');
+      conversation.settle(call.callId, TOO_MANY_CALLS, true, clock.now());
+      if (!this.#somethingRuns()) this.#deps.onStepSettled();
+      return;
+    }
     if (this.#mustWait(call)) {
       log.info(
         { tool: call.toolName },
@@ -104,8 +117,9 @@ export class ToolLoop {
       return { tools: all.filter((tool) => offered.has(tool.name)), toolChoice: 'auto' };
     }
     const tools = all.filter((tool) => !ALWAYS_RUN.has(tool.name));
-    const mustSpeak =
-      conversation.openCalls().length > 0 || conversation.toolStepsInTurn() >= MAX_STEPS_A_TURN;
+    const isLimited = this.#isLimited;
+    if (isLimited) this.#limited('steps');
+    const mustSpeak = conversation.openCalls().length > 0 || isLimited;
     return { tools, toolChoice: mustSpeak ? 'none' : 'auto' };
   }
 
@@ -117,7 +131,22 @@ export class ToolLoop {
       : 'Not done yet: still running. Its result comes by itself.';
   }
 
-  /** The reminder that goes with a request made while a decision is awaited. */
+  get #isLimited(): boolean {
+    const { conversation } = this.#deps;
+    return (
+      conversation.toolStepsInTurn() >= MAX_STEPS_A_TURN || conversation.toolCallsInTurn() >= MAX_CALLS_A_TURN
+    );
+  }
+
+  /** Once a turn, or the operator's log would have no end either. */
+  #limited(why: 'steps' | 'calls'): void {
+    const turn = this.#deps.conversation.lastSaid('customer')?.id ?? '';
+    if (turn === this.#limitedOn) return;
+    this.#limitedOn = turn;
+    this.#deps.onLimited(why);
+  }
+
+  /** The reminder that goes with a request made while a decision is awaited, or after which no tool may be called. */
   waitingNote(): string | undefined {
     const { ledger, prompts, questions } = this.#deps;
     const names = [...new Set(ledger.pending().map((call) => call.toolName))];
@@ -127,6 +156,7 @@ export class ToolLoop {
       const values = { message: JSON.stringify(message), fields: JSON.stringify(schema) };
       notes.push(prompts.render('customer_question', values));
     }
+    if (this.#isLimited) notes.push(prompts.render('turn_limited', {}));
     return notes.length > 0 ? notes.join('\n\n') : undefined;
   }
 

@@ -24,6 +24,9 @@ export interface WatchDeps {
   readonly log: Log;
 }
 
+/** Of one turn; what somebody feels is not told by a file that they paste, and to read that holds the others up. */
+const SCORED_CHARACTERS = 4_000;
+
 /** Keeps an eye on the conversation: the five-second row, and on a call the customer's silence. */
 export class Watch {
   readonly #deps: WatchDeps;
@@ -41,7 +44,7 @@ export class Watch {
       everyMs: config.figures.metricsMs,
       device: deviceScorer,
       refining: modelScorer,
-      turns: () => conversation.turns(),
+      turns: () => conversation.turns(SCORED_CHARACTERS),
       state: () => this.#state(),
       describe: describeFeed,
       onRow: (row) => void outbox.metric(claim, row),

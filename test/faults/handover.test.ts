@@ -124,7 +124,7 @@ test(
     const coming = world.visit();
     await hold.reached;
     const drained = old.drain();
-    await old.line(({ msg }) => msg === 'chats are handed over', 60_000);
+    await old.line(({ msg }) => msg === 'conversations are handed over', 60_000);
     hold.release();
     await drained;
     await world.startWorker();

@@ -15,6 +15,7 @@ function setup(options: { stored?: StoreResult; open?: boolean } = {}) {
   const clock = new ManualClock();
   const messages: IncomingMessage[] = [];
   const rejected: string[] = [];
+  const refused: string[] = [];
   const sent: { text: string; topic?: string; destinationIdentities?: string[] }[] = [];
   const room = {
     registerTextStreamHandler: (topic: string, handler: Handler) => handlers.set(topic, handler),
@@ -33,6 +34,7 @@ function setup(options: { stored?: StoreResult; open?: boolean } = {}) {
       return stored;
     },
     onRejected: (_identity, why) => rejected.push(why),
+    onRefused: () => refused.push('refused'),
     clock,
     log: createLog({ level: 'silent' }),
   });
@@ -48,7 +50,7 @@ function setup(options: { stored?: StoreResult; open?: boolean } = {}) {
     feed(partsOf(text), options);
     await settled();
   };
-  return { input, handlers, clock, messages, rejected, sent, feed, write };
+  return { input, handlers, clock, messages, rejected, refused, sent, feed, write };
 }
 
 async function* partsOf(text: string): AsyncGenerator<string> {

@@ -65,7 +65,7 @@ async function setupServices() {
 
 it('the agent’s voice, models, speed and language are what the speech services are asked for', async () => {
   const services = await setupServices();
-  const { stt, tts } = createSpeech(
+  const { stt, tts } = await createSpeech(
     {
       openaiApiKey: 'test',
       openaiBaseUrl: `${services.url}/v1`,
@@ -75,6 +75,7 @@ it('the agent’s voice, models, speed and language are what the speech services
     { stt_model: 'nova-2', tts_model: 'tts-1-hd', voice: 'onyx', speed: 1.25 },
     'pt',
     { apology: APOLOGY, clock: systemClock, log: createLog({ level: 'silent' }) },
+    undefined,
   );
   const spoken = tts.synthesize('Bom dia.');
   const heard = stt.stream();

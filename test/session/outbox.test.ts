@@ -125,6 +125,23 @@ it('refuses the newest past its capacity and keeps what it took before', async (
   expect(written()).toEqual(['a', 'b']);
 });
 
+it('gives one interaction no more than its share while the database is away, and keeps the others’', async () => {
+  const { clock, outbox, database, say, written } = setup();
+  database.away = true;
+  const kept = Array.from({ length: 5_000 }, (_, number) => say(ONE, String(number)));
+  expect(await say(ONE, 'too much')).toBe('lost');
+  const other = say(TWO, 'x');
+  expect(outbox.waitingCharacters(ONE)).toBeGreaterThanOrEqual(5_000);
+  database.away = false;
+  await clock.advance(100);
+  await settled();
+  expect(new Set(await Promise.all(kept))).toEqual(new Set(['stored']));
+  expect(await other).toBe('stored');
+  expect(written()).not.toContain('too much');
+  expect(outbox.waitingCharacters(ONE)).toBe(0);
+  expect(await say(ONE, 'again')).toBe('stored');
+});
+
 it('is flushed when everything added before is stored, and not earlier', async () => {
   const { clock, outbox, database, say, written } = setup();
   await outbox.flushed();

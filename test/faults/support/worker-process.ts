@@ -23,7 +23,8 @@ export class WorkerProcess {
   /** Every process that was ever seen below it: none of them may outlive a test. */
   readonly #descendants = new Set<number>();
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, port: number) {
+    this.port = port;
     this.#child = child;
     this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
     for (const stream of [child.stdout, child.stderr]) {
@@ -40,10 +41,13 @@ export class WorkerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
-    const worker = new WorkerProcess(child);
+    const worker = new WorkerProcess(child, port);
     await worker.line(({ msg }) => msg === 'worker is registered with LiveKit', 60_000);
     return worker;
   }
+
+  /** Where it tells how it is. */
+  readonly port: number;
 
   get pid(): number {
     return this.#child.pid ?? 0;

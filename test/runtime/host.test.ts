@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { setupLiveKit } from '../support/livekit.ts';
 
-const PROCESS = fileURLToPath(new URL('../../src/chat-host.ts', import.meta.url));
+const PROCESS = fileURLToPath(new URL('../../src/host.ts', import.meta.url));
 
 it('a process of chats whose worker died while it was starting ends, before it takes any', async () => {
   const livekit = setupLiveKit();
-  const child = fork(PROCESS, ['10'], {
+  const child = fork(PROCESS, ['chat', '10'], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
     execArgv: ['--disable-warning=ExperimentalWarning'],
     env: {
