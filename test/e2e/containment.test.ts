@@ -57,7 +57,7 @@ beforeAll(async () => {
     env: {
       LIMIT_ADDRESS_OPEN: '50',
       LIMIT_ADDRESS_PER_MINUTE: '100',
-      WORKER_CHAT_PROCESS_MB: '700',
+      WORKER_CHAT_PROCESS_MB: '600',
       NODE_OPTIONS: before.join(' '),
       LOADED_MODULES: loadedModules,
     },
@@ -143,7 +143,7 @@ test('a process of chats loads nothing of voice, also when it has talked', LONG,
 test('a session that fails in its own course goes on, or ends, alone', LONG, async () => {
   const [one, neighbour] = await Promise.all([join(), join()]);
   const before = processes();
-  await one.customer.send('stumble');
+  await one.customer.send('please stumble');
   await one.customer.waitForText(/only read text/, PATIENT);
   await Promise.all([converse(neighbour.customer, 'hello'), converse(one.customer, 'again')]);
   expect(processes()).toEqual(before);
@@ -196,7 +196,7 @@ test(
     const [large, neighbour] = await Promise.all([join(), join()]);
     await Promise.all([converse(large.customer, 'hello'), converse(neighbour.customer, 'hello')]);
     const [pid] = processes().slice(-1);
-    await converse(large.customer, 'please keep 700 megabytes');
+    await converse(large.customer, 'please keep 500 megabytes');
     await waitUntil(
       () => logged('a process of chats is too large').some(({ child }) => child === pid),
       60_000,

@@ -1,20 +1,28 @@
 /**
  * Loaded before everything else into the processes of a worker (`NODE_OPTIONS=--import`): stands for the mistakes that
- * nobody has made yet. What customers write makes the code fail where it looks at their words, in the midst of their
- * session; nothing in `src` knows of it.
+ * nobody has made yet. Certain messages of customers make the code fail where it looks at their words, in the midst of
+ * their session; nothing in `src` knows of it.
  */
 const looksAt = String.prototype.toWellFormed;
 const kept: Buffer[] = [];
+const STEP_MEGABYTES = 20;
 
 String.prototype.toWellFormed = function toWellFormed(this: string): string {
   const words = String(this);
-  if (words.includes('bring everything down')) {
+  if (words.startsWith('please bring everything down')) {
     setTimeout(() => {
       throw new Error('sabotage');
     });
   }
-  if (words.includes('stumble')) throw new Error('sabotage');
-  const [, megabytes] = /keep (\d+) megabytes/.exec(words) ?? [];
-  if (megabytes !== undefined) kept.push(Buffer.alloc(Number(megabytes) * 1_048_576, 1));
+  if (words === 'please stumble') throw new Error('sabotage');
+  const [, megabytes] = /^please keep (\d+) megabytes$/.exec(words) ?? [];
+  if (megabytes !== undefined) keep(Number(megabytes));
   return looksAt.call(words);
 };
+
+/** Bit by bit, as leaks do: so much at once would also hold everybody up. */
+function keep(megabytes: number): void {
+  if (megabytes <= 0) return;
+  kept.push(Buffer.alloc(STEP_MEGABYTES * 1_048_576, 1));
+  setTimeout(() => keep(megabytes - STEP_MEGABYTES), 200);
+}
