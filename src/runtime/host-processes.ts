@@ -185,6 +185,8 @@ export class HostProcesses {
         return;
       case 'failed':
         process.replaced = true;
+        // It ends by itself, unless what failed keeps it from that.
+        void process.exited.then(clock.after(EXIT_MS, () => process.child.kill('SIGKILL')));
         break;
       case 'beat':
         process.active = report.data.active;

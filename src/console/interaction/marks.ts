@@ -13,6 +13,8 @@ const MARKED: Readonly<Record<string, { readonly label: string; readonly tone: M
   resumed: { label: 'Agent resumed', tone: 'human' },
   whisper: { label: 'Whispered', tone: 'plain' },
   model_failure: { label: 'Model failed', tone: 'critical' },
+  turn_limited: { label: 'Turn without end, stopped', tone: 'critical' },
+  flood: { label: 'More messages than can be read', tone: 'critical' },
 };
 
 export function marksOf(steps: readonly Step[]): Mark[] {
