@@ -66,6 +66,8 @@ export class SessionHost {
   readonly #places = new Map<string, Place>();
   readonly #joining = bulkhead(JOINING_AT_ONCE, Number.POSITIVE_INFINITY);
   #stopping: Promise<void> | undefined;
+  readonly #drained = Promise.withResolvers<void>();
+  readonly #cancelDrain: (() => void)[] = [];
   /** The time that conversations have to end is over, also for one that was taken before and joins only now. */
   #leaving = false;
   #refusing = false;
@@ -126,9 +128,10 @@ export class SessionHost {
 
   /**
    * Takes no new conversations and waits for those that run, `drainMs` at most; the rest leave for another worker.
-   * Safe to call twice.
+   * Safe to call twice; the shorter time counts.
    */
   stop(drainMs: number): Promise<void> {
+    this.#cancelDrain.push(this.#deps.services.clock.after(drainMs, () => this.#drained.resolve()));
     this.#stopping ??= this.#stop(drainMs);
     return this.#stopping;
   }
@@ -160,13 +163,11 @@ export class SessionHost {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    const { services, log } = this.#deps;
+    const { log } = this.#deps;
     this.#link.refuseFromNowOn();
     log.info({ interactions: this.active, drainMs }, 'conversations drain');
-    const over = Promise.withResolvers<void>();
-    const cancel = services.clock.after(drainMs, () => over.resolve());
-    await Promise.race([this.#allEnded(), over.promise]);
-    cancel();
+    await Promise.race([this.#allEnded(), this.#drained.promise]);
+    for (const cancel of this.#cancelDrain) cancel();
     this.#leaving = true;
     log.info({ interactions: this.active }, 'conversations are handed over');
     const staying = [...this.#places.values()].filter(({ blamed }) => !blamed);
