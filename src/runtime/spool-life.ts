@@ -11,7 +11,7 @@ export type Life = 'alive' | 'dead' | 'unknown';
 
 /** Longer addresses are cut off by the system, and would name another socket. */
 const LONGEST_ADDRESS = 100;
-const ANSWER_MS = 1_000;
+const ANSWER_MS = 5_000;
 
 /** Listens for as long as this process lives. Without it, its folder's age is what tells. */
 export function showLife(address: string): void {

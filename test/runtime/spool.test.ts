@@ -216,6 +216,13 @@ it('a worker that has to end before the database is back leaves the rest to the 
   expect(await recordsIn(first.path)).toHaveLength(1);
 });
 
+it('a worker that lives keeps its folder, also while nothing is in it', async () => {
+  const [one, other] = [await makeFolder(), await makeFolder()];
+  await age(one.path, 3_600_000);
+  await other.recoverLeft(setupOutbox().outbox);
+  expect(await readdir(parent)).toHaveLength(2);
+});
+
 it('what nobody can read is kept for a day', async () => {
   const { child, path } = await start('make', parent, 'a');
   await kill(child);
