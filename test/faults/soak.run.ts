@@ -33,6 +33,8 @@ const going = new Set<Going>();
 const problems: string[] = [];
 const totals: AuditTotals = { messages: 0, answers: 0, toolRuns: 0, unknownCalls: 0 };
 const kills = new Map<string, number>();
+/** Deaths that have begun, and those of them that are over. */
+const died = { begun: 0, over: 0 };
 const gaps = new Map<string, number[]>();
 let conversations = 0;
 
@@ -50,8 +52,10 @@ beforeAll(async () => {
 afterAll(() => world?.stop(), 60_000);
 
 async function converse(customer: number, nth: number): Promise<void> {
+  // Nobody knows yet who carries it: whatever dies while it begins may have.
+  const overBefore = died.over;
   const visit = await world.visit();
-  const mine: Going = { visit, deaths: 0, hit: undefined };
+  const mine: Going = { visit, deaths: died.begun - overBefore, hit: undefined };
   going.add(mine);
   try {
     for (const [index, turn] of turnsOf(plan.seed, customer, nth).entries()) {
@@ -104,19 +108,25 @@ async function carriedBy(worker: WorkerProcess): Promise<Going[]> {
 /** The workers by their places; one that is being replaced is not there. */
 const places: (WorkerProcess | undefined)[] = [];
 
-async function die({ kind, worker: place, stopMs }: Death): Promise<void> {
-  const worker = places[place];
-  if (!worker) return void say(`${kind} of worker ${place} left out: it is being replaced`);
+async function die(death: Death): Promise<void> {
+  const worker = places[death.worker];
+  if (!worker) return void say(`${death.kind} of worker ${death.worker} left out: it is being replaced`);
+  died.begun += 1;
+  await hit(death, worker);
+  died.over += 1;
+}
+
+async function hit({ kind, worker: place, stopMs }: Death, worker: WorkerProcess): Promise<void> {
   places[place] = undefined;
-  const hit = await carriedBy(worker);
+  const carried = await carriedBy(worker);
   const at = Date.now();
-  for (const one of hit) {
+  for (const one of carried) {
     one.deaths += 1;
     one.hit = { at, kind };
   }
   kills.set(kind, (kills.get(kind) ?? 0) + 1);
   if (kind === 'process') {
-    const [first] = hit;
+    const [first] = carried;
     const job = first && worker.jobOf(first.visit.id);
     if (job) worker.signal(job, 'SIGKILL');
     places[place] = worker;
