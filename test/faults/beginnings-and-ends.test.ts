@@ -26,7 +26,8 @@ async function dieAt(hold: Hold): Promise<void> {
 }
 
 const matching = 'Welcome to the shop';
-const BEGINNINGS: readonly { name: string; at: HoldOptions; sampled?: true }[] = [
+/** `unknown`: nobody can know that they were greeted, and they are greeted again. */
+const BEGINNINGS: readonly { name: string; at: HoldOptions; unknown?: true; sampled?: true }[] = [
   { name: 'is about to be claimed', at: { call: 'claim_interaction', when: 'before' } },
   { name: 'is claimed', at: { call: 'claim_interaction', when: 'after' }, sampled: true },
   { name: 'is about to be loaded', at: { call: 'load_session', when: 'before' } },
@@ -34,13 +35,14 @@ const BEGINNINGS: readonly { name: string; at: HoldOptions; sampled?: true }[] =
   {
     name: 'was greeted, which is about to be stored',
     at: { call: 'append_records', when: 'before', matching },
+    unknown: true,
   },
   { name: 'was greeted, which is stored', at: { call: 'append_records', when: 'after', matching } },
 ];
 
 describe('everything dies when a conversation', () => {
   const those = BEGINNINGS.filter(({ sampled }) => WHOLE || sampled);
-  test.each(those)('$name: the next worker begins, or goes on', LONG, async ({ at }) => {
+  test.each(those)('$name: the next worker begins, or goes on', LONG, async ({ at, unknown }) => {
     const hold = world.proxy.hold(at);
     const [visit] = await Promise.all([world.visit(), dieAt(hold)]);
     await visit.say('here I am');
@@ -50,7 +52,8 @@ describe('everything dies when a conversation', () => {
     // Whoever has not read a word yet is not told of a loss.
     const firstWords = visit.customer.agentTexts.at(0);
     expect(firstWords).toMatch(matching);
-    expect(visit.customer.agentTexts.filter((text) => text.includes(matching))).toHaveLength(1);
+    const greetings = visit.customer.agentTexts.filter((text) => text.includes(matching)).length;
+    expect(greetings).toBeLessThanOrEqual(unknown ? 2 : 1);
   });
 });
 
