@@ -35,7 +35,7 @@ function endlessModel(request: ModelRequest) {
     return mustSpeak ? `Enough after ${toolResults.length}.` : { toolCalls: calls(1, toolResults.length) };
   if (/all at once/.test(lastUser))
     return mustSpeak ? `Enough of ${toolResults.length}.` : { toolCalls: calls(60, 0) };
-  if (/never ends/.test(lastUser)) return { text: WORDS.repeat(10_000) };
+  if (/never ends/.test(lastUser)) return { text: WORDS.repeat(3_600) };
   if (/wait for it/.test(lastUser)) {
     if (lastMessage?.role !== 'tool') return { toolCalls: [{ name: 'stall', arguments: {} }] };
     return `It says: ${toolResults.at(-1)?.output}`;
