@@ -49,10 +49,14 @@ interface CompletedReply {
 /** A database that is slow holds up the end of a sentence for so long; one that is away holds up none. */
 const STORED_REPLY_MS = 4_000;
 
+const REJECTED_EVERY_MS = 5_000;
+
 /** What is said in the room: taken into conversation and transcript, and what follows from it. */
 export class Dialogue {
   readonly #deps: DialogueDeps;
   readonly #marks: AnswerMarks;
+  /** When the sender was last told that something could not be taken in, by why. */
+  readonly #rejectedAt = new Map<string, number>();
   #greeted = false;
   /** Before which moment of the conversation a recovery's apology stands, when something is still owed. */
   #excuseBefore: number | undefined;
@@ -152,7 +156,10 @@ export class Dialogue {
   }
 
   rejected(why: 'unreadable' | 'too_long'): void {
-    const { prompts, recorder, replies } = this.#deps;
+    const { clock, prompts, recorder, replies } = this.#deps;
+    // One answer to several that come together.
+    if (clock.now() - (this.#rejectedAt.get(why) ?? Number.NEGATIVE_INFINITY) < REJECTED_EVERY_MS) return;
+    this.#rejectedAt.set(why, clock.now());
     recorder.step('message_rejected', { output: { why } });
     const words =
       why === 'too_long'

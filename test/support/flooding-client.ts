@@ -33,7 +33,7 @@ async function sendOne(): Promise<void> {
   } else if (kind === 'messages') {
     await me?.sendText(`flood ${Date.now()}`, { topic: TOPIC_CHAT, attributes });
   } else if (kind === 'large') {
-    await me?.sendText('x'.repeat(2_000_000), { topic: TOPIC_CHAT, attributes });
+    await me?.sendText('x'.repeat(400_000), { topic: TOPIC_CHAT, attributes });
   } else {
     const writer = await me?.streamText({ topic: TOPIC_CHAT, attributes });
     await writer?.write('never finished');
