@@ -23,15 +23,18 @@ export interface WorkerDeps {
   readonly log: Log;
 }
 
-/** The framework's own limit for an assignment is 7.5 s. */
+/** So long a job counts that does not run yet. The framework's own limit for an assignment is 7.5 s. */
 const ASSIGNMENT_MS = 10_000;
+/** A process that is slow to begin runs its job after all. */
+const FORGOTTEN_MS = 600_000;
 const JOB_ENTRY = new URL('../job.ts', import.meta.url);
 
 /** A job that was accepted: it counts from then on, although it runs only when LiveKit has assigned it. */
 interface Taken {
   readonly channel: Channel;
-  /** Until LiveKit has assigned it; from then on it counts as running, or it never came to be. */
-  readonly assignedBefore: number;
+  readonly takenAt: number;
+  /** It has run: once it does not any more, it is over. */
+  seen: boolean;
 }
 
 /**
@@ -94,9 +97,15 @@ export class Worker {
   #active(channel: Channel): number {
     const running = new Set(this.#server.activeJobs.map((info) => info.job.id));
     const now = this.#deps.clock.now();
-    for (const [id, { assignedBefore }] of this.#taken)
-      if (!running.has(id) && now > assignedBefore) this.#taken.delete(id);
-    return [...this.#taken.values()].filter((one) => one.channel === channel).length;
+    let active = 0;
+    for (const [id, taken] of this.#taken) {
+      const runs = running.has(id);
+      const age = now - taken.takenAt;
+      if (!runs && (taken.seen || age > FORGOTTEN_MS)) this.#taken.delete(id);
+      else if (taken.channel === channel && (runs || age <= ASSIGNMENT_MS)) active += 1;
+      taken.seen ||= runs;
+    }
+    return active;
   }
 
   #unused(channel: Channel): number {
@@ -168,8 +177,7 @@ export class Worker {
     let key: AgentIdentity | undefined;
     try {
       key = await this.#admission.decide(request.job, (leased, channel) => {
-        const assignedBefore = this.#deps.clock.now() + ASSIGNMENT_MS;
-        this.#taken.set(request.id, { channel, assignedBefore });
+        this.#taken.set(request.id, { channel, takenAt: this.#deps.clock.now(), seen: false });
         this.#jobs.watch(request.id, leased);
       });
       if (key) await request.accept('Agent', agentIdentity(key.interactionId, key.generation));
