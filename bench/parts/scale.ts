@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Agent } from '../../test/support/fixtures.ts';
 import type { Measurements } from '../measurements.ts';
 import type { BenchOptions } from '../options.ts';
-import { familyCpuMs, familyMemoryMb } from '../processes.ts';
+import { familyCpuMs, memoryOf, processesOf } from '../processes.ts';
 import type { Stack, Visit } from '../stack.ts';
 
 /** Open chats at which the cost of one is looked at. */
@@ -34,6 +34,13 @@ async function used(stack: Stack) {
     databaseMs: await familyCpuMs(stack.servers.postgresPid),
     walBytes: Number(row?.bytes),
   };
+}
+
+/** What the processes that hold the chats weigh, with all that they would weigh without any. */
+async function chatsMemoryMb(worker: number): Promise<number> {
+  const { chats } = await processesOf(worker);
+  const memories = await Promise.all(chats.map((pid) => memoryOf(pid)));
+  return memories.reduce((sum, memory) => sum + (memory?.pssMb ?? memory?.rssMb ?? 0), 0);
 }
 
 /** Everybody says something once while the time passes, evenly spread, and is answered. */
@@ -86,7 +93,6 @@ export async function measureScale(
   await stack.stopWorker();
   await stack.startWorker({ WORKER_MAX_CHATS: String(Math.max(100, options.scale)) });
   await stack.rest();
-  const emptyMb = await familyMemoryMb(stack.workerPid);
   const cost = new Map<number, { memoryMb: number; cpuMs: number }>();
   try {
     for (const size of sizes) {
@@ -98,7 +104,7 @@ export async function measureScale(
       await wait(Math.max(0, before.at + options.window * 1_000 - Date.now()));
       const after = await used(stack);
       const lastedMs = after.at - before.at;
-      const memoryMb = ((await familyMemoryMb(stack.workerPid)) - emptyMb) / size;
+      const memoryMb = (await chatsMemoryMb(stack.workerPid)) / size;
       const hours = (size * lastedMs) / HOUR_MS;
       const cpuMs = (after.workerMs - before.workerMs) / size;
       cost.set(size, { memoryMb, cpuMs });

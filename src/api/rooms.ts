@@ -1,7 +1,7 @@
 import {
   AccessToken,
-  AgentDispatchClient,
   DataPacket_Kind,
+  RoomAgentDispatch,
   RoomServiceClient,
   TrackSource,
   TwirpError,
@@ -33,7 +33,6 @@ export class Rooms {
   readonly url: string;
   readonly #settings: Pick<ApiSettings, 'livekit' | 'figures'>;
   readonly #rooms: RoomServiceClient;
-  readonly #dispatch: AgentDispatchClient;
 
   constructor(settings: Pick<ApiSettings, 'livekit' | 'figures'>) {
     const { url, publicUrl, apiKey, apiSecret } = settings.livekit;
@@ -41,31 +40,28 @@ export class Rooms {
     this.url = (publicUrl ?? url).replace(/^http/, 'ws');
     const options = { requestTimeout: REQUEST_TIMEOUT_SECONDS };
     this.#rooms = new RoomServiceClient(url, apiKey, apiSecret, options);
-    this.#dispatch = new AgentDispatchClient(url, apiKey, apiSecret, options);
   }
 
   /**
    * Creates the room, or finds it as it is. It carries no metadata: customers could read it. It outlives the
    * customer by the time they have to come back, so that a reloaded page finds the conversation again.
    *
+   * @param agentFor the interaction for which an agent is called into a new room. A room that is made without one makes
+   *   LiveKit look for an agent without a name too, for a second each: many at once, and the agents that there are come late.
    * @throws FloorwalkerError `media_unavailable`
    */
-  async open(room: string, channel: Channel): Promise<void> {
+  async open(room: string, channel: Channel, agentFor?: string): Promise<void> {
     const { joinTimeoutMs, rejoinVoiceMs, rejoinChatMs } = this.#settings.figures;
     const rejoinMs = channel === 'voice' ? rejoinVoiceMs : rejoinChatMs;
+    const metadata = JSON.stringify({ interaction_id: agentFor, channel });
     await this.#ask('create the room', () =>
       this.#rooms.createRoom({
         name: room,
         emptyTimeout: Math.max(TOKEN_LIFETIME_SECONDS, Math.ceil(joinTimeoutMs / 1_000)),
         departureTimeout: Math.ceil(rejoinMs / 1_000) + 10,
+        ...(agentFor ? { agents: [new RoomAgentDispatch({ agentName: AGENT_NAME, metadata })] } : {}),
       }),
     );
-  }
-
-  /** @throws FloorwalkerError `media_unavailable` */
-  async dispatchAgent(room: string, interactionId: string, channel: Channel): Promise<void> {
-    const metadata = JSON.stringify({ interaction_id: interactionId, channel });
-    await this.#ask('call an agent', () => this.#dispatch.createDispatch(room, AGENT_NAME, { metadata }));
   }
 
   /** For an interaction that failed before it began; a room that is not there is as good as removed. */

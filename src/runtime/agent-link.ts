@@ -13,6 +13,7 @@ import { AGENT_NAME } from '../domain/identities.ts';
 import { FloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
+import { reportedLoad } from './reported-load.ts';
 
 /** Under which name the agent joins the room of a job that is taken. */
 export interface Taken {
@@ -39,7 +40,7 @@ export interface AgentLinkDeps {
   onLapsed(job: Job): void;
   /** The dispatch or its room was deleted. */
   onTerminated(jobId: string): void;
-  /** 0 to 1; at 1 no job is offered. */
+  /** Part of the places that are taken, 0 to 1; at 1 no job is offered. */
   load(): number;
   readonly clock: Clock;
   readonly log: Log;
@@ -230,7 +231,7 @@ export class AgentLink {
 
   /** Only changes are told: the server keeps the last word. */
   #reportLoad(): void {
-    const load = this.#refusing ? 1 : Math.min(1, this.#deps.load());
+    const load = this.#refusing ? 1 : reportedLoad(this.#deps.load());
     if (load === this.#reported) return;
     const status = load >= 1 ? WorkerStatus.WS_FULL : WorkerStatus.WS_AVAILABLE;
     if (this.#send({ case: 'updateWorker', value: { load, status } })) this.#reported = load;

@@ -7,6 +7,7 @@ import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
 import { Admission, type Claims } from './admission.ts';
 import { JobWatch } from './job-watch.ts';
+import { reportedLoad } from './reported-load.ts';
 
 export interface WorkerDeps {
   readonly config: Config;
@@ -118,7 +119,7 @@ export class Worker {
     const { channels, config } = this.#deps;
     const most = channels.reduce((sum, channel) => sum + config.worker[channel].most, 0);
     const places = channels.reduce((sum, channel) => sum + this.places(channel), 0);
-    return most === 0 ? 1 : 1 - places / most;
+    return reportedLoad(most === 0 ? 1 : 1 - places / most);
   }
 
   get #interactions(): number {

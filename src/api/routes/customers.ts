@@ -274,8 +274,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
     const log = context.get('log').child({ interactionId: interaction_id });
     let token: string;
     try {
-      await rooms.open(room, channel);
-      if (created.first_in_turn) await rooms.dispatchAgent(room, interaction_id, channel);
+      await rooms.open(room, channel, created.first_in_turn ? interaction_id : undefined);
       token = await rooms.customerToken(room, interaction_id, channel);
     } catch (error) {
       await abandon(parts, interaction_id, room, log);
