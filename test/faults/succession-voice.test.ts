@@ -176,3 +176,39 @@ test(
     expect(ended).toEqual({ status: 'failed', end_reason: 'recovery_failed' });
   },
 );
+
+test(
+  'the worker of a call stops in mid-sentence: the caller hears it to its end, once, and the next one just goes on',
+  LONG,
+  async () => {
+    const visit = await call();
+    const { customer } = visit;
+    // Recognition is there from here on.
+    expect(generationOf((await ask(visit, PRICE)).from)).toBe(1);
+    await customer.waitForQuiet(1_000, PATIENT);
+    const { worker } = await world.carrier(visit);
+    await world.startWorker();
+    const since = Date.now();
+    await customer.say(QUESTION);
+    await customer.waitForSound(since, PATIENT);
+    await worker.drain();
+    await successor(visit, 1);
+    await customer.waitFor(() => customer.agents.some((one) => generationOf(one) === 2), PATIENT);
+    expect(generationOf((await ask(visit, ORDER)).from)).toBe(2);
+    const said = customer.texts.filter(({ role, at, text }) => {
+      return role === 'agent' && at >= since && (text.startsWith('Heard: ') || APOLOGY.test(text));
+    });
+    expect(said.map(({ text, final }) => [text, final])).toEqual([
+      [`Heard: ${QUESTION}`, true],
+      [`Heard: ${ORDER}`, true],
+    ]);
+    const cutOff = await world.stack.database.sql`
+      select content from interaction_messages where interaction_id = ${visit.id} and role = 'agent' and interrupted`;
+    expect([...cutOff]).toEqual([]);
+    const [joined] = await world.stack.database.sql`
+      select output from interaction_steps
+      where interaction_id = ${visit.id} and step_type = 'joined' and (output ->> 'recovered')::boolean`;
+    expect(joined?.output).toMatchObject({ handedOver: true });
+    await world.close(visit);
+  },
+);

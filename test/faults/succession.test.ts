@@ -1,3 +1,4 @@
+import { Room } from '@livekit/rtc-node';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Customer, joinAsCustomer } from '../../src/embedded/rehearsal/caller/caller.ts';
 import { waitUntil } from '../support/stack.ts';
@@ -238,6 +239,47 @@ test(
       expect(runs).toBe(order === 'darkagain' ? 2 : 1);
       await world.close(visit);
       if (order !== 'darkagain') expect(await audit(world, visit, 2)).toEqual([]);
+    }
+  },
+);
+
+test(
+  'a client that keeps nothing is asked to send again what may be lost; one that keeps it is not',
+  LONG,
+  async () => {
+    const kept = await world.visit();
+    await ask(kept, 'mine is kept');
+    // As any client of LiveKit writes and reads: no ids of its own, and no acknowledgements.
+    const created = await world.stack.create(world.agent);
+    const room = new Room();
+    const read: string[] = [];
+    room.registerTextStreamHandler('lk.transcription', async (reader) => {
+      const place = read.push('') - 1;
+      try {
+        for await (const part of reader) read[place] += part;
+      } catch {
+        // Whoever said it has died.
+      }
+    });
+    const reads = (words: string) => waitUntil(() => read.some((text) => text.includes(words)), 60_000);
+    const write = (words: string) => room.localParticipant?.sendText(words, { topic: 'lk.chat' });
+    try {
+      await room.connect(created.url, created.token, { autoSubscribe: true, dynacast: false });
+      await reads('Welcome to the shop');
+      await write('anybody');
+      await reads('Heard: anybody');
+      await killWorkers();
+      await write('lost on its way');
+      await world.startWorker();
+      await reads('could you please send it again');
+      await write('lost on its way');
+      await reads('Heard: lost on its way');
+      await ask(kept, 'and goes on');
+      expect(kept.customer.agentTexts.join(' ')).not.toContain('send it again');
+      await world.close(kept);
+      expect(await audit(world, kept, 1)).toEqual([]);
+    } finally {
+      await room.disconnect();
     }
   },
 );
