@@ -4682,7 +4682,11 @@ begin
     recoveries = case
       when not lost then recoveries
       when claimed_at < moment - floorwalker.healthy_stretch() then 1
-      else recoveries + 1 end
+      else recoveries + 1 end,
+    -- Whoever was handed it and died before it had loaded anything has broken nothing off.
+    handed_over_generation = case
+      when loaded_generation < generation and handed_over_generation = generation - 1 then generation
+      else handed_over_generation end
   where id = taken.id
   returning * into taken;
 

@@ -53,11 +53,19 @@ it('a successor knows whether the one before it left in good order', async () =>
   await releaseLease(service, second.key);
   const third = await claim(mine.id);
   expect(await load(third.key)).toBe(false);
-  // One that died before it began has excused nothing: the next one has to.
+  // Two that died before they had begun broke nothing off, and are no reason to excuse anything.
   await releaseLease(service, third.key, { handedOver: true });
-  const fourth = await claim(mine.id);
+  await claim(mine.id);
   await expire(mine.id);
-  expect(fourth.generation).toBe(4);
+  await claim(mine.id);
+  await expire(mine.id);
+  const sixth = await claim(mine.id);
+  expect(sixth.interaction.recoveries).toBe(3);
+  expect(await load(sixth.key)).toBe(true);
+  // After a loss that nobody has excused yet, the next one has to.
+  await expire(mine.id);
+  await claim(mine.id);
+  await expire(mine.id);
   expect(await load((await claim(mine.id)).key)).toBe(false);
 });
 
