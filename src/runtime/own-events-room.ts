@@ -1,9 +1,26 @@
 import { Room, type RoomOptions } from '@livekit/rtc-node';
+import { z } from 'zod';
+import { TOPIC_CHAT } from '../domain/identities.ts';
 
 /** As much of an event of LiveKit's native client as says whom it concerns. */
 interface NativeEvent {
-  readonly message: { readonly case?: string | undefined; readonly value?: { readonly roomHandle?: bigint } };
+  readonly message: {
+    readonly case?: string | undefined;
+    readonly value?: {
+      readonly roomHandle?: bigint;
+      readonly message?: { readonly case?: string | undefined };
+    };
+  };
 }
+
+/** A stream that somebody has opened, as far as it says who and what for. */
+const openedSchema = z.object({
+  case: z.enum(['byteStreamOpened', 'textStreamOpened']),
+  value: z.object({
+    participantIdentity: z.string(),
+    reader: z.object({ info: z.object({ topic: z.string() }) }),
+  }),
+});
 
 /**
  * A room for processes that are in many of them.
@@ -13,14 +30,21 @@ interface NativeEvent {
  * handle it has to keep, as the client itself does.
  */
 export class OwnEventsRoom extends Room {
+  /** Told who opens a stream that is for nobody here: the client drops it without a word, but not without work. */
+  onStrayStream: ((identity: string) => void) | undefined;
+
   constructor() {
     super();
     // Both are private to the client's class. Another version of it may deliver otherwise: then all goes as it goes there.
     const deliver: unknown = Reflect.get(this, 'onFfiEvent');
     if (typeof deliver !== 'function') return;
     const handle = (): unknown => Reflect.get(this, 'ffiHandle')?.handle;
-    const deliverOwn = (event: NativeEvent): unknown =>
-      concernsRoom(event, handle()) ? deliver(event) : undefined;
+    const deliverOwn = (event: NativeEvent): unknown => {
+      if (!concernsRoom(event, handle())) return undefined;
+      const stray = this.onStrayStream && sendsStray(event);
+      if (stray) this.onStrayStream?.(stray);
+      return deliver(event);
+    };
     Reflect.set(this, 'onFfiEvent', deliverOwn);
   }
 
@@ -37,6 +61,16 @@ export class OwnEventsRoom extends Room {
     const twoConnections = { ...options, singlePeerConnection: false };
     return super.connect(url, token, twoConnections);
   }
+}
+
+/** @returns whose it is; undefined for all other events, which are many */
+function sendsStray({ message }: NativeEvent): string | undefined {
+  const kind = message.value?.message?.case;
+  if (kind !== 'byteStreamOpened' && kind !== 'textStreamOpened') return;
+  const opened = openedSchema.safeParse(message.value?.message).data;
+  if (!opened || (opened.case === 'textStreamOpened' && opened.value.reader.info.topic === TOPIC_CHAT))
+    return;
+  return opened.value.participantIdentity;
 }
 
 /** @param handle of the room, undefined until it is connected */

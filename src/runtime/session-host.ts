@@ -247,6 +247,7 @@ export class SessionHost {
       };
       const session = await loadSessionFor(place.key, room, connect, services);
       place.session = session;
+      room.onStrayStream = (identity) => session.sentInVain(identity);
       if (this.#leaving) void session.handOver(STOPS);
       else await session.start();
       turn.over();

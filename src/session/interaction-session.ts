@@ -121,6 +121,11 @@ export class InteractionSession {
     return (this.#conversation.characters + waiting) * BYTES_A_CHARACTER;
   }
 
+  /** Somebody in the room sends what nobody here asks for. */
+  sentInVain(identity: string): void {
+    this.#parts?.flood.packet(identity);
+  }
+
   /** Begins in a room that is connected. On an error the session has left and the lease is given back. */
   start(): Promise<void> {
     const starting = this.#start();
@@ -343,7 +348,7 @@ export class InteractionSession {
     topic?: string,
   ) => {
     // A bell of the server has no sender; whoever else rings it is not listened to.
-    if (from !== undefined) return this.#parts?.flood.packet(from.identity);
+    if (from !== undefined) return this.sentInVain(from.identity);
     if (topic !== TOPIC_DOORBELL && topic !== TOPIC_HUSH) return;
     if (topic === TOPIC_HUSH) this.#parts?.control.announced();
     this.#services.leases.ring();

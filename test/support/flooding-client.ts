@@ -8,7 +8,7 @@ import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT } from '../../src/domain/id
  * until it is put out. Tells its parent which messages were acknowledged and what the agent said.
  */
 const [url = '', token = '', how = ''] = process.argv.slice(2);
-const kind = z.enum(['messages', 'packets', 'unfinished', 'large']).parse(how);
+const kind = z.enum(['messages', 'packets', 'unfinished', 'large', 'stray']).parse(how);
 const room = new Room();
 const report = (message: object): void => void process.send?.(message);
 let sending = true;
@@ -32,6 +32,10 @@ async function sendOne(): Promise<void> {
     await me?.publishData(new Uint8Array(100), { reliable: true, topic: 'nothing' });
   } else if (kind === 'messages') {
     await me?.sendText(`flood ${Date.now()}`, { topic: TOPIC_CHAT, attributes });
+  } else if (kind === 'stray') {
+    await me?.sendText('for nobody', { topic: 'nothing' });
+    const writer = await me?.streamBytes({ name: 'nothing', topic: 'nothing' });
+    await writer?.close();
   } else if (kind === 'large') {
     await me?.sendText('x'.repeat(400_000), { topic: TOPIC_CHAT, attributes });
   } else {
