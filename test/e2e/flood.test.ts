@@ -136,7 +136,10 @@ async function check(client: FloodingClient): Promise<void> {
   if (!['packets', 'stray'].includes(client.how)) expect(told).toBeGreaterThan(0);
 }
 
-test.each([['messages', 'stray'], ['unfinished', 'packets'], ['large']])(
+test.each([
+  ['messages', 'stray'],
+  ['unfinished', 'packets'],
+])(
   'floods of %s, %s are refused, stopped at LiveKit and ended; the neighbour in the same process is answered',
   LONG,
   async (...kinds: string[]) => {

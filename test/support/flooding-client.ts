@@ -8,7 +8,7 @@ import { ATTRIBUTE_MESSAGE_ID, TOPIC_ACK, TOPIC_CHAT } from '../../src/domain/id
  * until it is put out. Tells its parent which messages were acknowledged and what the agent said.
  */
 const [url = '', token = '', how = ''] = process.argv.slice(2);
-const kind = z.enum(['messages', 'packets', 'unfinished', 'large', 'stray']).parse(how);
+const kind = z.enum(['messages', 'packets', 'unfinished', 'stray']).parse(how);
 const room = new Room();
 const report = (message: object): void => void process.send?.(message);
 let sending = true;
@@ -36,8 +36,6 @@ async function sendOne(): Promise<void> {
     await me?.sendText('for nobody', { topic: 'nothing' });
     const writer = await me?.streamBytes({ name: 'nothing', topic: 'nothing' });
     await writer?.close();
-  } else if (kind === 'large') {
-    await me?.sendText('x'.repeat(400_000), { topic: TOPIC_CHAT, attributes });
   } else {
     const writer = await me?.streamText({ topic: TOPIC_CHAT, attributes });
     await writer?.write('never finished');
@@ -54,6 +52,6 @@ async function flood(): Promise<void> {
 }
 
 process.once('message', () => {
-  for (let line = 0; line < (kind === 'large' ? 2 : 20); line += 1) void flood();
+  for (let line = 0; line < 20; line += 1) void flood();
 });
 process.once('disconnect', () => process.exit(0));
