@@ -92,7 +92,10 @@ async function bench(options: BenchOptions): Promise<boolean> {
     if (options.parts.includes('mcp')) await measureMcp(results);
     if (parts.length > 0) {
       const recordings = [COUGH, ...(parts.includes('pauses') ? await recordingsFor(options, results) : [])];
-      stack = await Stack.start((name) => join(logs, `${name}.log`), undo, recordings);
+      stack = await Stack.start((name) => join(logs, `${name}.log`), undo, {
+        recordings,
+        modelMs: options.modelMs,
+      });
       const running = stack;
       await running.rest();
       for (const part of parts) {

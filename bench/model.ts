@@ -57,8 +57,8 @@ function isBackground(request: ChatRequest): boolean {
   return request.response_format !== undefined || /one JSON object/i.test(JSON.stringify(request.messages));
 }
 
-/** A model that takes no time, and writes down how much it took all the same. */
-export async function startModel(): Promise<InstantModel> {
+/** A model that takes no time, or so much until its first word, and writes down how much it took all the same. */
+export async function startModel(firstTokenMs = 0): Promise<InstantModel> {
   const turns: ModelTurn[] = [];
   const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const askedAt = performance.timeOrigin + performance.now();
@@ -67,7 +67,7 @@ export async function startModel(): Promise<InstantModel> {
     const request = chatRequestSchema.parse(JSON.parse(Buffer.concat(parts).toString('utf8')));
     if (isBackground(request)) return sendReply(request, { text: '{}' }, response);
     const reply = replyTo(request);
-    const pace = { firstTokenMs: 0, tokenMs: reply.text === STORY ? STORY_TOKEN_MS : 0 };
+    const pace = { firstTokenMs, tokenMs: reply.text === STORY ? STORY_TOKEN_MS : 0 };
     await sendReply(request, reply, response, { pace });
     const answeredAt = performance.timeOrigin + performance.now();
     turns.push({ customer: lastCustomer(request), askedAt, answeredAt });

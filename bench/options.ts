@@ -39,6 +39,8 @@ export interface BenchOptions {
   /** Chats with and without guarantees. */
   readonly comparisons: number;
   readonly pauses: number;
+  /** How long the model takes until its first word. */
+  readonly modelMs: number;
   /** Whose voices pause; all that can be had by default. */
   readonly voices: readonly SceneKind[];
   /** The recogniser puts a full stop wherever somebody stops to think. */
@@ -89,6 +91,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --comparisons N  chats with the guarantees and without (3)
   --changes N    changes told to each crowd of listeners (50)
   --pauses N     sentences with a pause, of each kind of voice (12)
+  --model-ms N   how long the model takes until its first word (0)
   --voices LIST  kinds of voices that pause: people,espeak,rehearsal (all of them)
   --full-stops   the recogniser puts a full stop wherever a caller stops to think
   --burst N      chats that begin at once (30)        --bursts N     how often (3)
@@ -124,6 +127,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       drains: number(5),
       comparisons: number(3),
       pauses: number(12),
+      'model-ms': number(0),
       burst: number(30),
       bursts: number(3),
       watch: number(30),
@@ -141,10 +145,10 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       throw new Error(`There is no "${name}" to measure; there are ${PARTS.join(', ')}.`);
     return part;
   });
-  const count = (name: string, text: string, most = 1_000): number => {
+  const count = (name: string, text: string, most = 1_000, least = 1): number => {
     const value = Number(text);
-    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-    throw new Error(`--${name} is "${text}" and not a whole number from 1 to ${most}.`);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new Error(`--${name} is "${text}" and not a whole number from ${least} to ${most}.`);
   };
   return {
     parts: names.length === 0 ? PARTS : PARTS.filter((part) => names.includes(part)),
@@ -161,6 +165,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     drains: count('drains', values.drains),
     comparisons: count('comparisons', values.comparisons),
     pauses: count('pauses', values.pauses),
+    modelMs: count('model-ms', values['model-ms'], 60_000, 0),
     voices: values.voices.split(',').map((name) => {
       const kind = SCENE_KINDS.find((known) => known === name);
       if (kind === undefined)

@@ -85,10 +85,10 @@ export class Stack {
   static async start(
     logFile: (name: string) => string,
     undo: (() => Promise<void>)[],
-    recordings: readonly Recording[],
+    { recordings, modelMs }: { readonly recordings: readonly Recording[]; readonly modelMs: number },
   ): Promise<Stack> {
     const servers = await startServers(logFile, (step) => undo.push(step), recordings);
-    const model = await startModel();
+    const model = await startModel(modelMs);
     undo.push(() => model.stop());
     const stack = new Stack(servers, model, logFile, undo);
     await stack.#startApi();

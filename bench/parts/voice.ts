@@ -45,6 +45,8 @@ const SILENT_MS = 400;
 /** Somebody who only listens, and somebody who coughs. */
 const NO_WORDS = ['Mm-hmm.', COUGH.input];
 const GOES_ON_WITHIN_MS = 4_000;
+/** What the speech server leaves before the words. */
+const LEADING_SILENCE_MS = 20;
 
 /**
  * The agent tells a story; a cough and an "mhm" should not stop it, and somebody who interrupts should at once. Its
@@ -81,7 +83,8 @@ async function interrupt({ customer }: Visit, results: Measurements): Promise<vo
     },
     { what: 'the end of the story', deadlineMs: DEADLINE_MS },
   );
-  results.add('voice', "barge-in: caller's first sound to the agent's silence", silentAt - startedAt);
+  const firstSoundAt = startedAt + LEADING_SILENCE_MS;
+  results.add('voice', "barge-in: caller's first sound to the agent's silence", silentAt - firstSoundAt);
 }
 
 /** Joins a call, and waits for its greeting to begin. @returns when that was. */

@@ -42,9 +42,9 @@ const AUDIO_QUEUE_MS = 250;
 /** The framework closes a session after three failed requests; a conversation goes on with an apology instead. */
 const NEVER = Number.MAX_SAFE_INTEGER;
 /** For a sound that turns out to be no words the agent pauses this long: recognition is done by then. */
-const FALSE_INTERRUPTION_MS = 500;
+const FALSE_INTERRUPTION_MS = 400;
 /** So much of a voice makes the agent pause: a person who interrupts should not have to speak against it for longer. */
-const BARGE_IN_MS = 100;
+const BARGE_IN_MS = 60;
 
 /**
  * The framework's session and its link to the room, for the channel: a chat loads nothing of voice.
@@ -110,7 +110,7 @@ export async function createMedia(
       turnDetection.heard(transcript, language ?? undefined),
     );
     session.on(voice.AgentSessionEventTypes.UserStateChanged, ({ newState }) => {
-      if (newState === 'speaking') turnDetection.heard('');
+      if (newState === 'speaking') turnDetection.began();
     });
   }
   const roomIo = new voice.RoomIO({

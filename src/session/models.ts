@@ -61,16 +61,21 @@ export async function createSpeech(
       { log: steady.log },
     ),
     tts: new SteadySpeech(createVoice(config, settings), steady),
-    turnDetection: new TurnEnd(steady.clock, turnInference ? { executor: turnInference } : {}),
+    turnDetection: new TurnEnd(
+      steady.clock,
+      TURN_TIMING.endpointing.maxDelay,
+      turnInference ? { executor: turnInference } : {},
+    ),
   };
 }
 
 /**
  * Delays in milliseconds, counted from the end of speech, as the framework has them: who pauses in the middle of a
- * sentence is left as much time. What makes answers quick is `TurnEnd`, which spares a complete sentence the longer one.
+ * sentence is left as much time, and more the longer this caller's pauses are. What makes answers quick is `TurnEnd`,
+ * which spares a complete sentence the longer delay.
  */
 export const TURN_TIMING = {
-  endpointing: { minDelay: 300, maxDelay: 2_500 },
+  endpointing: { mode: 'dynamic', minDelay: 300, maxDelay: 2_500 },
   vadSilenceMs: 250,
   /** How long a caller must have been quiet before the agent begins of its own accord, with what nobody asked for just now. */
   ownAccordMs: 700,
