@@ -141,11 +141,19 @@ export async function setupWorld(
         return undefined;
       }, 60_000);
     },
-    async close(visit) {
-      await visit.customer.leave();
+    async close({ id, customer, sent }) {
+      // Whoever leaves in the moment of an answer may not have been told that what they sent again is stored. What is
+      // never acknowledged the audit finds.
+      await customer
+        .waitFor(() => sent.every((message) => customer.acknowledged.has(message.id)), {
+          what: 'all acknowledgements',
+          deadlineMs: 20_000,
+        })
+        .catch(() => {});
+      await customer.leave();
       await waitUntil(async () => {
         const [row] = await stack.database
-          .sql`select status from interactions where id = ${visit.id} and status in ('completed', 'failed')`;
+          .sql`select status from interactions where id = ${id} and status in ('completed', 'failed')`;
         return row;
       }, 40_000);
     },
