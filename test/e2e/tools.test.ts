@@ -133,6 +133,8 @@ test('an approval that was given for the tool as it was does not run the tool as
   expect(recorder.calls).toHaveLength(before);
 });
 
+/** Time enough for a busy machine to bring the question; the answer takes longer. */
+const ASKING_SECONDS = 3;
 const ASKING = fileURLToPath(new URL('../tools/servers/asking.ts', import.meta.url));
 
 /** A conversation whose agent has the tools of a server that asks. */
@@ -141,13 +143,20 @@ async function talkWithAsking(tool: string) {
     transport: 'stdio',
     command: process.execPath,
     args: [ASKING],
-    params: { timeout: 1 },
+    params: { timeout: ASKING_SECONDS },
   };
   const tools = [{ toolName: tool, toolConfig }];
   const agent = await stack.createAgent({ supervisorId: await anotherSupervisor(), tools });
   const { customer, created } = await stack.join(agent);
   customers.push(customer);
   await customer.waitForText(/AI assistant/);
+  // Its program may still be starting: until then the agent goes without.
+  await waitUntil(async () => {
+    const told = customer.agentTexts.length;
+    await customer.send('what can you do?');
+    await waitUntil(async () => (customer.agentTexts.length > told ? true : undefined));
+    return new RegExp(`Tools: .*${tool}`).test(customer.agentTexts.at(-1) ?? '') ? true : undefined;
+  }, 60_000);
   return { customer, id: created.interaction_id };
 }
 
@@ -158,7 +167,8 @@ test('what a tool wants to know is asked in the conversation, again where the an
   // Longer than the tool may take: its time stands still while people answer.
   await waitUntil(async () => {
     const rows = await stack.database.sql`
-      select from tool_calls where interaction_id = ${id} and started_at < clock_timestamp() - interval '1500 ms'`;
+      select from tool_calls where interaction_id = ${id}
+        and started_at < clock_timestamp() - make_interval(secs => ${ASKING_SECONDS + 1})`;
     return rows.length > 0 ? rows : undefined;
   });
   await customer.send('fr');
