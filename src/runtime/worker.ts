@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import type { Channel } from '../domain/channel.ts';
 import { AGENT_NAME, type AgentIdentity, agentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
-import type { Clock } from '../session/clock.ts';
+import { type Clock, within } from '../session/clock.ts';
 import { Admission, type Claims } from './admission.ts';
 import { JobWatch } from './job-watch.ts';
 import { reportedLoad } from './reported-load.ts';
@@ -181,7 +181,13 @@ export class Worker {
         this.#taken.set(request.id, { channel, takenAt: this.#deps.clock.now(), seen: false });
         this.#jobs.watch(request.id, leased);
       });
-      if (key) await request.accept('Agent', agentIdentity(key.interactionId, key.generation));
+      // A job that LiveKit does not assign after all would never settle, and the framework waits with its end for each.
+      if (key)
+        await within(
+          this.#deps.clock,
+          ASSIGNMENT_MS,
+          request.accept('Agent', agentIdentity(key.interactionId, key.generation)),
+        );
     } catch (err) {
       log.error({ err }, 'job refused: its interaction could not be claimed');
       this.#taken.delete(request.id);
