@@ -7,6 +7,7 @@ import {
   TwirpError,
   type VideoGrant,
 } from 'livekit-server-sdk';
+import type { Channel } from '../domain/channel.ts';
 import {
   AGENT_NAME,
   agentIdentity,
@@ -15,10 +16,9 @@ import {
   TOPIC_DOORBELL,
   TOPIC_HUSH,
 } from '../domain/identities.ts';
+import { jobMetadata } from '../domain/job-metadata.ts';
 import { FloorwalkerError } from '../errors.ts';
 import type { ApiSettings } from './settings.ts';
-
-export type Channel = 'voice' | 'chat';
 
 /** Time a customer has to join with a token; being in the room outlives it. */
 export const TOKEN_LIFETIME_SECONDS = 600;
@@ -53,13 +53,12 @@ export class Rooms {
   async open(room: string, channel: Channel, agentFor?: string): Promise<void> {
     const { joinTimeoutMs, rejoinVoiceMs, rejoinChatMs } = this.#settings.figures;
     const rejoinMs = channel === 'voice' ? rejoinVoiceMs : rejoinChatMs;
-    const metadata = JSON.stringify({ interaction_id: agentFor, channel });
     await this.#ask('create the room', () =>
       this.#rooms.createRoom({
         name: room,
         emptyTimeout: Math.max(TOKEN_LIFETIME_SECONDS, Math.ceil(joinTimeoutMs / 1_000)),
         departureTimeout: Math.ceil(rejoinMs / 1_000) + 10,
-        ...(agentFor ? { agents: [new RoomAgentDispatch({ agentName: AGENT_NAME, metadata })] } : {}),
+        ...(agentFor ? { agents: [dispatchOf(agentFor, channel)] } : {}),
       }),
     );
   }
@@ -183,4 +182,8 @@ function participantGrant(room: string, channel: Channel): VideoGrant {
     roomRecord: false,
     ingressAdmin: false,
   };
+}
+
+function dispatchOf(interactionId: string, channel: Channel): RoomAgentDispatch {
+  return new RoomAgentDispatch({ agentName: AGENT_NAME, metadata: jobMetadata(interactionId, channel) });
 }

@@ -76,7 +76,10 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
     log,
   });
   const housekeeping = createHousekeeping({ db, config, candidate, clock: systemClock, log });
-  const { figures, voice, chat } = { ...config, ...config.worker };
+  const {
+    figures,
+    worker: { voice, chat },
+  } = config;
   stop.addEventListener('abort', () => {
     void dispatcher.stop();
     void housekeeping.stop();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Channel } from '../domain/channel.ts';
 import type { Database } from './client.ts';
 import { callFunction } from './rpc.ts';
 
@@ -8,7 +9,7 @@ export interface AgentDefinition {
   readonly business_slug?: string | undefined;
   readonly slug: string;
   readonly name: string;
-  readonly agent_type: 'voice' | 'chat';
+  readonly agent_type: Channel;
   readonly supervisor_id?: string | undefined;
   readonly supervisor?: string | undefined;
   readonly cover_id?: string | null | undefined;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Channel } from '../domain/channel.ts';
 import type { Database } from './client.ts';
 import {
   agentRowSchema,
@@ -26,7 +27,7 @@ export interface CreationLimits {
 
 export interface NewInteraction {
   readonly agent_id: string;
-  readonly channel: 'voice' | 'chat';
+  readonly channel: Channel;
   /** E.164. */
   readonly phone_number?: string;
   readonly phone_source?: z.output<typeof phoneSourceSchema>;

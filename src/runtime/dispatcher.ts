@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import { type ClaimableInteraction, claimableInteractions } from '../database/leases.ts';
+import type { Channel } from '../domain/channel.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
 import type { Summon } from './summon.ts';
@@ -10,7 +11,7 @@ export interface DispatcherDeps {
   readonly config: Config;
   readonly summon: Summon;
   /** How many more this worker could take; a dispatch that nobody can take only wastes LiveKit's one attempt. */
-  places(channel: 'voice' | 'chat'): number;
+  places(channel: Channel): number;
   readonly clock: Clock;
   readonly log: Log;
 }

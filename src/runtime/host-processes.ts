@@ -186,7 +186,7 @@ export class HostProcesses {
       case 'failed':
         process.replaced = true;
         // It ends by itself, unless what failed keeps it from that.
-        void process.exited.then(clock.after(EXIT_MS, () => process.child.kill('SIGKILL')));
+        this.#endWithin(process, EXIT_MS);
         break;
       case 'beat':
         process.active = report.data.active;
@@ -265,7 +265,11 @@ export class HostProcesses {
     if (process.leaving) return;
     process.leaving = true;
     send(process, { kind: 'stop', drainMs });
-    const cancel = this.#deps.clock.after(drainMs + EXIT_MS, () => process.child.kill('SIGKILL'));
+    this.#endWithin(process, drainMs + EXIT_MS);
+  }
+
+  #endWithin(process: HostProcess, limitMs: number): void {
+    const cancel = this.#deps.clock.after(limitMs, () => process.child.kill('SIGKILL'));
     void process.exited.then(cancel);
   }
 }

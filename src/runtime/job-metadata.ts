@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Channel } from '../domain/channel.ts';
 
 const uuid = z.uuid();
 const metadataSchema = z.union([
@@ -25,7 +26,7 @@ export type ParsedMetadata =
   | {
       readonly kind: 'interaction';
       readonly interactionId: string;
-      readonly channel?: 'voice' | 'chat' | undefined;
+      readonly channel?: Channel | undefined;
     }
   | ({ readonly kind: 'agent' } & AgentRequest)
   | { readonly kind: 'telephone' }

@@ -1,26 +1,21 @@
+import type { AgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import type { Clock } from '../session/clock.ts';
-
-/** A claim of this worker, and the job that is to carry it. */
-export interface WatchedClaim {
-  readonly interactionId: string;
-  readonly generation: number;
-}
 
 export interface JobWatchDeps {
   /** Ids of the jobs that run in processes of this worker. */
   runningJobs(): string[];
   /** Renews claims whose processes have not begun; resolves with the interactions that were renewed. */
-  keep(claims: WatchedClaim[]): Promise<string[]>;
+  keep(claims: AgentIdentity[]): Promise<string[]>;
   /** The process of the claim is gone: whatever it left is for another one to carry on. */
-  onGone(claim: WatchedClaim): Promise<void>;
+  onGone(claim: AgentIdentity): Promise<void>;
   readonly heartbeatMs: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 interface Watched {
-  readonly claim: WatchedClaim;
+  readonly claim: AgentIdentity;
   readonly claimedAt: number;
   seen: boolean;
   /** The process has not loaded the session yet, so that the lease is the worker's to renew. */
@@ -46,7 +41,7 @@ export class JobWatch {
     this.#deps = deps;
   }
 
-  watch(jobId: string, claim: WatchedClaim): void {
+  watch(jobId: string, claim: AgentIdentity): void {
     this.#watched.set(jobId, {
       claim,
       claimedAt: this.#deps.clock.now(),

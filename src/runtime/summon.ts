@@ -1,10 +1,12 @@
 import { AgentDispatchClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
+import type { Channel } from '../domain/channel.ts';
 import { AGENT_NAME } from '../domain/identities.ts';
+import { jobMetadata } from '../domain/job-metadata.ts';
 
 /** Asks LiveKit for a worker that carries an interaction on in its room. LiveKit tries once and forgets it. */
 export type Summon = (interaction: {
-  channel: 'voice' | 'chat';
+  channel: Channel;
   interactionId: string;
   room: string;
 }) => Promise<void>;
@@ -12,7 +14,6 @@ export type Summon = (interaction: {
 export function createSummon({ url, apiKey, apiSecret }: Config['livekit']): Summon {
   const dispatches = new AgentDispatchClient(url, apiKey, apiSecret);
   return async ({ channel, interactionId, room }) => {
-    const metadata = JSON.stringify({ interaction_id: interactionId, channel });
-    await dispatches.createDispatch(room, AGENT_NAME, { metadata });
+    await dispatches.createDispatch(room, AGENT_NAME, { metadata: jobMetadata(interactionId, channel) });
   };
 }

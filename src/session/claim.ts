@@ -1,3 +1,4 @@
+import type { Channel } from '../domain/channel.ts';
 import type { StoredToolCall } from '../tools/ledger-types.ts';
 import type { AgentToolRow } from '../tools/types.ts';
 import type { Speaker } from './conversation.ts';
@@ -25,7 +26,7 @@ export interface Claim extends RecordKey {
   readonly recovered: boolean;
   /** The generation before this one left in good order: nothing was cut off and nobody has to apologise. */
   readonly handedOver: boolean;
-  readonly channel: 'voice' | 'chat';
+  readonly channel: Channel;
   readonly room: string;
   /** Identity under which the customer is in the room. */
   readonly customerIdentity: string;

@@ -2,6 +2,7 @@ import type { ipc, VAD } from '@livekit/agents';
 import type { RoomServiceClient } from 'livekit-server-sdk';
 import type { Config } from '../config.ts';
 import type { PromptLibrary } from '../definitions/prompts.ts';
+import type { Channel } from '../domain/channel.ts';
 import type { Log } from '../log.ts';
 import type { ConversationScorer } from '../scoring/types.ts';
 import type { PolledPermission, ToolCallStore } from '../tools/ledger-types.ts';
@@ -89,7 +90,7 @@ export interface SessionServices {
   /** Connections to tool servers, for all sessions of the process. */
   readonly toolServers: ServerPool;
   /** Asks LiveKit for a worker that carries the interaction on. */
-  summon(interaction: { channel: 'voice' | 'chat'; interactionId: string; room: string }): Promise<void>;
+  summon(interaction: { channel: Channel; interactionId: string; room: string }): Promise<void>;
   loadVad(): Promise<VAD>;
   /** Runs the end-of-turn model, in a process of many calls; one call alone finds the framework's own. */
   readonly turnInference?: ipc.InferenceExecutor | undefined;

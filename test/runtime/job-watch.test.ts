@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import type { AgentIdentity } from '../../src/domain/identities.ts';
 import { createLog } from '../../src/log.ts';
-import { JobWatch, type WatchedClaim } from '../../src/runtime/job-watch.ts';
+import { JobWatch } from '../../src/runtime/job-watch.ts';
 import { ManualClock } from '../support/clock.ts';
 
 function setup() {
@@ -11,7 +12,7 @@ function setup() {
   const gone: string[] = [];
   const watch = new JobWatch({
     runningJobs: () => [...running],
-    keep: async (claims: WatchedClaim[]) => {
+    keep: async (claims: AgentIdentity[]) => {
       const ids = claims.map(({ interactionId }) => interactionId).filter((id) => !begun.has(id));
       kept.push(ids);
       return ids;

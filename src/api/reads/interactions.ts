@@ -1,6 +1,6 @@
 import type { SupabaseClient } from '@supabase/supabase-js';
+import type { Channel } from '../../domain/channel.ts';
 import { cutPage, decodeNumberCursor, decodeTimeCursor } from '../page.ts';
-import type { Channel } from '../rooms.ts';
 import { archiveSchema, interactionSchema, messageSchema, metricsSchema, stepSchema } from '../schemas.ts';
 import { readRows, sameText } from './query.ts';
 
