@@ -77,6 +77,13 @@ async function join() {
   return { ...joined, path: `/interactions/${joined.created.interaction_id}` };
 }
 
+/** An order that no test has asked about, nor an earlier try of the same test. */
+let orders = 800;
+function nextOrder(): string {
+  orders += 1;
+  return String(orders);
+}
+
 /** Below every page: the rooms that a person is in. */
 const dock = (page: Page) => page.locator('.docked').filter({ hasText: 'You have control' });
 
@@ -97,8 +104,13 @@ async function entered(page: Page): Promise<void> {
   await page.getByText('Entering the room…').first().waitFor({ state: 'detached' });
 }
 
+/** Nothing when nothing has the focus: the body has every word of the page. */
 const focused = (page: Page) =>
-  page.evaluate<string>('[document.activeElement?.textContent, document.activeElement?.href].join(" ")');
+  page.evaluate<string>(`
+    document.activeElement === document.body
+      ? ''
+      : [document.activeElement?.textContent, document.activeElement?.href].join(' ')
+  `);
 
 /** Tabs on until that has the focus, as a person would who sees where it is. */
 async function tabTo(page: Page, what: RegExp): Promise<void> {
@@ -194,13 +206,14 @@ test('a gated tool is decided during a takeover, and a whisper reaches the model
   await page.getByLabel('Whisper to the agent').fill('they are a loyal customer');
   await page.keyboard.press('Enter');
   await page.getByText('Whispered: “they are a loyal customer”').waitFor();
-  await customer.send('please refund order 801');
+  const order = nextOrder();
+  await customer.send(`please refund order ${order}`);
   const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
   await request.waitFor();
   await takeOver(page);
   await request.getByRole('button', { name: 'Allow' }).click();
   await request.waitFor({ state: 'detached' });
-  await expect.poll(() => recorder.calls.some(({ body }) => body.order === '801')).toBe(true);
+  await expect.poll(() => recorder.calls.some(({ body }) => body.order === order)).toBe(true);
   expect(model.turns.some(({ text }) => text.includes('loyal customer'))).toBe(true);
   expect(customer.texts.some(({ text }) => text.includes('loyal customer'))).toBe(false);
 });
@@ -208,7 +221,8 @@ test('a gated tool is decided during a takeover, and a whisper reaches the model
 test('with the keyboard alone, from the floor: a permission is allowed, and the conversation taken over and handed back', async () => {
   const { customer, created } = await join();
   const page = await openConsole(stack.supervisor);
-  await customer.send('please refund order 802');
+  const order = nextOrder();
+  await customer.send(`please refund order ${order}`);
   await page.getByRole('group', { name: 'Waits for your decision: refund_order' }).waitFor();
   await tabTo(page, new RegExp(`interactions/${created.interaction_id}$`));
   await page.keyboard.press('Enter');
@@ -220,7 +234,7 @@ test('with the keyboard alone, from the floor: a permission is allowed, and the 
   await page.keyboard.press('Enter');
   await customer.waitForText(/Result: [\s\S]*ref-/);
   await request.waitFor({ state: 'detached' });
-  expect(recorder.calls.filter(({ body }) => body.order === '802')).toHaveLength(1);
+  expect(recorder.calls.filter(({ body }) => body.order === order)).toHaveLength(1);
 
   await page.keyboard.press('t');
   await expect.poll(() => focused(page)).toMatch(/Take over/);
