@@ -95,6 +95,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
       stack = await Stack.start((name) => join(logs, `${name}.log`), undo, {
         recordings,
         modelMs: options.modelMs,
+        speechMs: options.speechMs,
       });
       const running = stack;
       await running.rest();

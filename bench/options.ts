@@ -41,6 +41,8 @@ export interface BenchOptions {
   readonly pauses: number;
   /** How long the model takes until its first word. */
   readonly modelMs: number;
+  /** How long the speech service takes for a sentence. */
+  readonly speechMs: number;
   /** Whose voices pause; all that can be had by default. */
   readonly voices: readonly SceneKind[];
   /** The recogniser puts a full stop wherever somebody stops to think. */
@@ -92,6 +94,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --changes N    changes told to each crowd of listeners (50)
   --pauses N     sentences with a pause, of each kind of voice (12)
   --model-ms N   how long the model takes until its first word (0)
+  --speech-ms N  how long the speech service takes for a sentence (0)
   --voices LIST  kinds of voices that pause: people,espeak,rehearsal (all of them)
   --full-stops   the recogniser puts a full stop wherever a caller stops to think
   --burst N      chats that begin at once (30)        --bursts N     how often (3)
@@ -128,6 +131,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       comparisons: number(3),
       pauses: number(12),
       'model-ms': number(0),
+      'speech-ms': number(0),
       burst: number(30),
       bursts: number(3),
       watch: number(30),
@@ -166,6 +170,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     comparisons: count('comparisons', values.comparisons),
     pauses: count('pauses', values.pauses),
     modelMs: count('model-ms', values['model-ms'], 60_000, 0),
+    speechMs: count('speech-ms', values['speech-ms'], 60_000, 0),
     voices: values.voices.split(',').map((name) => {
       const kind = SCENE_KINDS.find((known) => known === name);
       if (kind === undefined)

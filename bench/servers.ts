@@ -23,6 +23,8 @@ export interface Servers {
   readonly supabaseUrl: string;
   readonly keys: SupabaseKeys;
   readonly livekit: EmbeddedLiveKit;
+  /** Where workers keep sounds; empty when a run begins. */
+  readonly soundFolder: string;
   readonly speech: { readonly openaiBaseUrl: string; readonly deepgramBaseUrl: string };
 }
 
@@ -43,12 +45,13 @@ async function writeRecordings(recordings: readonly Recording[], file: string): 
 /**
  * Starts what the project stands on, each a process of its own; `onStop` gets what undoes each step.
  *
- * @param recordings what callers say besides what the speech server's own voices can.
+ * @param options.recordings what callers say besides what the speech server's own voices can.
+ * @param options.speechMs how long the speech server takes for a sentence.
  */
 export async function startServers(
   logFile: (name: string) => string,
   onStop: (undo: () => Promise<void>) => void,
-  recordings: readonly Recording[],
+  { recordings, speechMs }: { readonly recordings: readonly Recording[]; readonly speechMs: number },
 ): Promise<Servers> {
   const binary = await findLiveKitServer(processEnvironment());
   if (!binary) throw new Error('No livekit-server was found. "node scripts/setup.mjs" brings one.');
@@ -89,7 +92,7 @@ export async function startServers(
   const rehearsal = await startNodeChild({
     name: 'speech',
     script: SPEECH,
-    args: ['--recordings', recorded],
+    args: ['--recordings', recorded, '--speech-ms', String(speechMs)],
     env: plainEnvironment(),
     logFile: logFile('speech'),
     ready: async (lines) => {
@@ -99,6 +102,7 @@ export async function startServers(
   onStop(() => rehearsal.stop());
   const speech = speechSchema.parse(JSON.parse(line));
   return {
+    soundFolder: join(dirname(recorded), 'sounds'),
     databaseUrl: postgres.url,
     postgresPid: postgres.pid,
     supabaseUrl,

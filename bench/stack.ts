@@ -85,9 +85,12 @@ export class Stack {
   static async start(
     logFile: (name: string) => string,
     undo: (() => Promise<void>)[],
-    { recordings, modelMs }: { readonly recordings: readonly Recording[]; readonly modelMs: number },
+    {
+      modelMs,
+      ...speech
+    }: { readonly recordings: readonly Recording[]; readonly modelMs: number; readonly speechMs: number },
   ): Promise<Stack> {
-    const servers = await startServers(logFile, (step) => undo.push(step), recordings);
+    const servers = await startServers(logFile, (step) => undo.push(step), speech);
     const model = await startModel(modelMs);
     undo.push(() => model.stop());
     const stack = new Stack(servers, model, logFile, undo);
@@ -324,6 +327,8 @@ export class Stack {
       DEEPGRAM_API_KEY: 'none',
       DEEPGRAM_BASE_URL: speech.deepgramBaseUrl,
       ALLOW_PRIVATE_ADDRESSES: '1',
+      // Nothing of another run is heard.
+      WORKER_SOUND_DIR: this.servers.soundFolder,
       LIMIT_ADDRESS_OPEN: '1000',
       LIMIT_ADDRESS_PER_MINUTE: '1000',
       LIMIT_AGENT_PER_MINUTE: '1000',

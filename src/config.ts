@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { FloorwalkerError } from './errors.ts';
 
@@ -318,6 +319,12 @@ function readWorker(read: Reader) {
     },
     /** Where the folders are in which workers keep what waits for the database. */
     spoolDirectory: read.raw('WORKER_SPOOL_DIR') ?? tmpdir(),
+    /** Where the sound of what is said to everybody is kept, and how much of it; with 0 none is. */
+    sounds: {
+      directory:
+        read.raw('WORKER_SOUND_DIR') ?? join(tmpdir(), `floorwalker-sounds-${process.getuid?.() ?? 'user'}`),
+      megabytes: count('WORKER_SOUND_MB', 200, 0, 100_000),
+    },
     idleProcesses: count('WORKER_IDLE_PROCESSES', 2, 1, 64),
     host: read.raw('WORKER_HOST') ?? '0.0.0.0',
     port: read.number('WORKER_PORT', 8081, { min: 0, max: 65_535, integer: true }),

@@ -99,6 +99,7 @@ export async function measureVoice(
   results: Measurements,
 ): Promise<void> {
   const agent = await stack.createAgent({ agentType: 'voice' });
+  const edited = await stack.createAgent({ agentType: 'voice' });
   let asked = 0;
   const call = async (questions: number, keep: boolean): Promise<void> => {
     const visit = await stack.join(agent);
@@ -114,10 +115,25 @@ export async function measureVoice(
       await stack.end(agent, visit);
     }
   };
+  let greetings = 0;
+  /** Words that nobody has heard yet; each caller of an agent that was edited just now is the first. */
+  const firstCall = async (): Promise<void> => {
+    const greeting = `Good day, this is greeting ${++greetings} of ours. How can I help you?`;
+    await stack.sql`update agents set greeting = ${greeting} where id = ${edited.id}`;
+    const visit = await stack.join(edited);
+    try {
+      results.add('voice', '  with a new greeting', (await answered(visit)) - visit.askedAt);
+    } finally {
+      await stack.end(edited, visit);
+    }
+  };
   // Not counted: in this call the synthesiser makes the sounds that it later only hands out.
   await results.attempt('voice', () => call(1, false));
   asked = 0;
-  await results.repeat('voice', options.calls, () => call(options.questions, true));
+  await results.repeat('voice', options.calls, async () => {
+    await call(options.questions, true);
+    await firstCall();
+  });
 }
 
 /** A call with one question answered, for a look at its process. */

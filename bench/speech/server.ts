@@ -6,9 +6,11 @@ import type { Recording } from '../../src/embedded/rehearsal/speech/library.ts';
 
 /**
  * The rehearsal's speech servers as a process of their own, with sounds that they know besides those of their own voices:
- * `node server.ts --recordings FILE`. Prints one line of JSON when it is ready, and ends with whoever has started it.
+ * `node server.ts --recordings FILE --speech-ms N`. Prints one line of JSON when it is ready, and ends with whoever has started it.
  */
-const { values } = parseArgs({ options: { recordings: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { recordings: { type: 'string' }, 'speech-ms': { type: 'string', default: '0' } },
+});
 const fileSchema = z.array(z.object({ input: z.string(), words: z.string(), pcm: z.base64() }));
 
 async function readRecordings(file: string): Promise<Recording[]> {
@@ -21,7 +23,7 @@ async function readRecordings(file: string): Promise<Recording[]> {
 }
 
 const recordings = values.recordings === undefined ? [] : await readRecordings(values.recordings);
-const server = await startRehearsal({ recordings });
+const server = await startRehearsal({ recordings, speechMs: Number(values['speech-ms']) });
 const stop = (): void => {
   void server.stop().finally(() => process.exit(0));
 };

@@ -26,6 +26,7 @@ import { createToolCallStore } from '../tools/call-store.ts';
 import { ServerPool } from '../tools/server-pool.ts';
 import { createToolTokens } from '../tools/token-rows.ts';
 import { createRecordSink } from './record-sink.ts';
+import { createSounds } from './sounds.ts';
 import { openSpool } from './spool.ts';
 import { createSummon } from './summon.ts';
 
@@ -46,6 +47,7 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
   // An answer later than that is as good as none: a lease could have run out, and the database may be back.
   const timeoutMs = Math.min(4_000, leaseMs / 2);
   const spoolFolder = inheritedSpool();
+  const { directory, megabytes } = config.worker.sounds;
   let vad: Promise<VAD> | undefined;
   return {
     config,
@@ -86,6 +88,8 @@ export async function createProcessServices(config: Config, log: Log): Promise<P
       log,
     }),
     rooms: new RoomServiceClient(config.livekit.url, config.livekit.apiKey, config.livekit.apiSecret),
+    sounds:
+      megabytes > 0 ? createSounds({ path: directory, mostBytes: megabytes * 1_000_000 }, log) : undefined,
     loadVad() {
       vad ??= loadVad();
       return vad;

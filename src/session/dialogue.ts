@@ -11,6 +11,7 @@ import type { Conversation } from './conversation.ts';
 import { sendHistory } from './history.ts';
 import type { InterimFeed } from './interim-feed.ts';
 import type { StoreResult } from './outbox.ts';
+import type { Playback } from './playback.ts';
 import type { Recorder } from './recorder.ts';
 import type { Replies } from './replies.ts';
 import type { Requests } from './requests.ts';
@@ -34,6 +35,7 @@ export interface DialogueDeps {
   readonly clock: Clock;
   readonly interim: InterimFeed;
   readonly utterances: Utterances;
+  readonly playback: Playback;
   /** The person who has control, whose words are stored with their name. */
   holder(): Holder | undefined;
   readonly log: Log;
@@ -205,13 +207,14 @@ export class Dialogue {
   /** The framework has an item for its history: what the agent really said, cut where it was cut off. */
   agentSpoke(item: llm.ChatMessage | llm.AgentHandoffItem): void {
     if (item.type !== 'message' || item.role !== 'assistant') return;
-    const { claim, conversation, interim, recorder, replies, utterances, watch } = this.#deps;
+    const { claim, conversation, interim, playback, recorder, replies, utterances, watch } = this.#deps;
     const { interrupted } = item;
-    const text = item.textContent ?? '';
+    const words = item.textContent ?? '';
+    const fixed = replies.isFixed(words);
+    const text = fixed && interrupted ? playback.heardOf(words) : words;
     if (text !== '') {
-      const fixed = replies.isFixed(text);
       const completed = fixed ? undefined : this.#takeCompleted(text);
-      const id = completed?.id ?? utterances.complete(text) ?? item.id;
+      const id = completed?.id ?? utterances.complete(words) ?? item.id;
       const mark = completed?.mark ?? this.#marks.current;
       interim.complete(claim, id);
       if (fixed && this.#excuseBefore !== undefined) {

@@ -1,8 +1,10 @@
 import type { llm, stt } from '@livekit/agents';
 import { voice } from '@livekit/agents';
 import type { Room } from '@livekit/rtc-node';
+import { fixedWords } from '../definitions/fixed-words.ts';
 import type { Claim } from './claim.ts';
 import { createLlm, createSpeech, TURN_TIMING } from './models.ts';
+import { Playback } from './playback.ts';
 import type { SessionServices } from './services.ts';
 import { readSettings } from './settings.ts';
 
@@ -12,6 +14,7 @@ import { readSettings } from './settings.ts';
  */
 class LinkedSession extends voice.AgentSession {
   startsWith: voice.Agent | undefined;
+  readonly playback = new Playback();
 
   override get currentAgent(): voice.Agent {
     return this.startsWith ?? super.currentAgent;
@@ -21,6 +24,7 @@ class LinkedSession extends voice.AgentSession {
   async startLinked(agent: voice.Agent, roomIo: voice.RoomIO): Promise<void> {
     this.startsWith = agent;
     roomIo.start();
+    this.playback.listen(this.output.audio);
     await this.start({ agent, record: false });
     this.startsWith = undefined;
   }
@@ -70,7 +74,8 @@ export async function createMedia(
   // The session traces what its own model uses; the other one is asked past it.
   fallbackModel?.on('metrics_collected', (metrics) => model.emit('metrics_collected', metrics));
   const voiceCall = claim.channel === 'voice';
-  const apology = services.prompts.forLanguage(claim.agent.language).book.render('voice_trouble', {});
+  const { book } = services.prompts.forLanguage(claim.agent.language);
+  const apology = book.render('voice_trouble', {}, { channel: claim.channel });
   const speech = voiceCall
     ? await createSpeech(
         config.speech,
@@ -78,6 +83,7 @@ export async function createMedia(
         claim.agent.language,
         { apology, onUnspoken, clock: services.clock, log },
         services.turnInference,
+        services.sounds && { sounds: services.sounds, words: fixedWords(book, claim) },
       )
     : undefined;
   const session = new LinkedSession({

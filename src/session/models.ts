@@ -1,6 +1,7 @@
 import type { ipc, llm, stt, tts, VAD } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import type { Config } from '../config.ts';
+import { type Keeping, KeptSpeech } from './kept-speech.ts';
 import type { ModelSettings, VoiceSettings } from './settings.ts';
 import { SteadySpeech, type SteadySpeechOptions } from './steady-speech.ts';
 import { TurnEnd } from './turn-end.ts';
@@ -39,16 +40,28 @@ export function createVoice(config: Config['speech'], settings: VoiceSettings): 
   });
 }
 
-/** @param turnInference runs the end-of-turn model; without it the framework's executor of the job does. */
+/**
+ * @param turnInference runs the end-of-turn model; without it the framework's executor of the job does.
+ * @param keeping which sounds of this voice are kept, and where; without it none are.
+ */
 export async function createSpeech(
   config: Config['speech'],
   settings: VoiceSettings,
   language: string,
   steady: SteadySpeechOptions,
   turnInference: ipc.InferenceExecutor | undefined,
+  keeping?: Omit<Keeping, 'voice' | 'clock'>,
 ): Promise<SpeechParts> {
   // Here, so that a process of chats does not load it.
   const deepgram = await import('@livekit/agents-plugin-deepgram');
+  const voice = createVoice(config, settings);
+  const keepingVoice = (): tts.TTS => {
+    if (!keeping) return voice;
+    const { openaiBaseUrl = 'https://api.openai.com/v1' } = config;
+    const { voice: name, speed } = settings;
+    const shape = { service: openaiBaseUrl, voice: name, speed, language };
+    return new KeptSpeech(voice, { ...keeping, voice: shape, clock: steady.clock });
+  };
   return {
     // The plugin never reconnects a recognition stream that was cut; the caller would not be heard any more.
     stt: new WatchedRecognition(
@@ -60,7 +73,7 @@ export async function createSpeech(
       }),
       { log: steady.log },
     ),
-    tts: new SteadySpeech(createVoice(config, settings), steady),
+    tts: new SteadySpeech(keepingVoice(), steady),
     turnDetection: new TurnEnd(
       steady.clock,
       TURN_TIMING.endpointing.maxDelay,

@@ -11,6 +11,7 @@ import type { AgentToolRow } from '../tools/types.ts';
 import type { PhoneSource } from './claim.ts';
 import type { Clock } from './clock.ts';
 import type { InterimFeed } from './interim-feed.ts';
+import type { Sounds } from './kept-speech.ts';
 import type { LeaseKeeper, PolledSession } from './lease-keeper.ts';
 import type { Outbox, RecordKey } from './outbox.ts';
 import type { Resolution } from './resolutions.ts';
@@ -91,6 +92,8 @@ export interface SessionServices {
   readonly toolServers: ServerPool;
   /** Asks LiveKit for a worker that carries the interaction on. */
   summon(interaction: { channel: Channel; interactionId: string; room: string }): Promise<void>;
+  /** Of what is said to everybody on calls; undefined where none is kept. */
+  readonly sounds?: Sounds | undefined;
   loadVad(): Promise<VAD>;
   /** Runs the end-of-turn model, in a process of many calls; one call alone finds the framework's own. */
   readonly turnInference?: ipc.InferenceExecutor | undefined;

@@ -130,6 +130,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     clock,
     interim,
     utterances,
+    playback: session.playback,
     holder: () => control.holder,
     log,
   });

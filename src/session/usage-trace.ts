@@ -1,4 +1,5 @@
 import { voice } from '@livekit/agents';
+import { KEPT_SOUND } from './kept-speech.ts';
 import type { Recorder } from './recorder.ts';
 
 /** Writes what models and speech services used to the trace: durations, tokens, characters, seconds of audio. */
@@ -14,15 +15,24 @@ export function traceUsage(session: voice.AgentSession, recorder: Recorder): voi
           ...modelName(metrics.metadata),
         });
         break;
-      case 'tts_metrics':
+      case 'tts_metrics': {
+        // Each sentence is told by itself; this is all of an utterance once more.
+        if (metrics.streamed) break;
+        const kept = metrics.requestId === KEPT_SOUND;
         recorder.step('speech', {
           duration_ms: whole(metrics.durationMs),
-          characters: whole(metrics.charactersCount),
-          audio_seconds: metrics.audioDurationMs / 1000,
-          output: { time_to_first_byte_ms: metrics.ttfbMs, cancelled: metrics.cancelled },
+          // Of what the service is paid for.
+          characters: kept ? 0 : whole(metrics.charactersCount),
+          audio_seconds: kept ? 0 : metrics.audioDurationMs / 1000,
+          output: {
+            time_to_first_byte_ms: metrics.ttfbMs,
+            cancelled: metrics.cancelled,
+            ...(kept ? { kept: true } : {}),
+          },
           ...modelName(metrics.metadata),
         });
         break;
+      }
       case 'stt_metrics':
         recorder.step('transcription', {
           audio_seconds: metrics.audioDurationMs / 1000,

@@ -1,9 +1,12 @@
 import { createServer, request as forward } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { z } from 'zod';
 import { sendOpenAiError } from '../../src/embedded/rehearsal/openai-error.ts';
 import { startRehearsal } from '../../src/embedded/rehearsal/server.ts';
 import { COUGH } from './cough.ts';
+
+const askedSchema = z.object({ input: z.string(), voice: z.string() });
 
 export interface TestSpeech {
   /** For the OpenAI plugins (LLM too: the scripted support agent) and for a customer's voice. */
@@ -17,6 +20,8 @@ export interface TestSpeech {
   refuseStreams(refuse: boolean): void;
   /** Recognition stays connected and says nothing; what it would have said comes when this is switched off. */
   silence(silent: boolean): void;
+  /** What `/v1/audio/speech` was asked for, by agents and by callers, where it was answered. */
+  readonly spoken: readonly { readonly input: string; readonly voice: string }[];
   /** What `/v1/audio/speech` does: answers, fails with 500, or never answers. */
   voice(state: 'works' | 'fails' | 'hangs'): void;
   stop(): Promise<void>;
@@ -30,6 +35,7 @@ export async function setupSpeech(): Promise<TestSpeech> {
   const server = await startRehearsal({ recordings: [COUGH] });
   const upstream = new URL(server.url);
   const streams = new Set<{ client: Duplex; server: Socket }>();
+  const spoken: z.output<typeof askedSchema>[] = [];
   let refusing = false;
   let silent = false;
   let voice: 'works' | 'fails' | 'hangs' = 'works';
@@ -53,7 +59,11 @@ export async function setupSpeech(): Promise<TestSpeech> {
     );
     onward.on('error', () => response.destroy());
     response.on('close', () => onward.destroy());
+    const body: Buffer[] = [];
+    request.on('data', (part: Buffer) => body.push(part));
     request.pipe(onward);
+    if (speaks)
+      request.on('end', () => spoken.push(askedSchema.parse(JSON.parse(Buffer.concat(body).toString()))));
   });
   http.on('upgrade', (request, client, head) => {
     if (refusing) {
@@ -94,6 +104,7 @@ export async function setupSpeech(): Promise<TestSpeech> {
     get streams() {
       return streams.size;
     },
+    spoken,
     dropStreams,
     refuseStreams: (refuse) => {
       refusing = refuse;

@@ -86,6 +86,7 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
   const spools = await mkdtemp(join(tmpdir(), 'stack-'));
   const env = {
     WORKER_SPOOL_DIR: spools,
+    WORKER_SOUND_DIR: join(spools, 'sounds'),
     ...environment(database, livekit, options),
     SUPABASE_URL: supabaseUrl,
   };

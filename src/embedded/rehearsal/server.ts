@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import { z } from 'zod';
 import type { Log } from '../../log.ts';
@@ -20,6 +21,8 @@ export interface RehearsalOptions {
   pace?: Pace;
   /** Answers in place of the scripted support agent. */
   model?: (request: ChatRequest) => ModelReply;
+  /** How long speech takes; a real service's is made while one waits. */
+  speechMs?: number;
   /** Sounds that it knows besides those of its own voices; asked for as speech, they are handed out. */
   recordings?: readonly Recording[];
 }
@@ -129,8 +132,11 @@ async function answer(
       const reply = (options.model ?? replyTo)(parsed.data);
       return sendReply(parsed.data, reply, response, options.pace ? { pace: options.pace } : {});
     }
-    case 'POST /v1/audio/speech':
-      return serveSpeech(parseJson(await readBody(request)), response, library);
+    case 'POST /v1/audio/speech': {
+      const asked = parseJson(await readBody(request));
+      if (options.speechMs) await delay(options.speechMs);
+      return serveSpeech(asked, response, library);
+    }
     case 'POST /v1/listen': {
       const query = parseListenQuery(url);
       if (!query.success) return sendOpenAiError(response, 400, z.prettifyError(query.error));
