@@ -92,6 +92,8 @@ export async function answered(visit: Visit): Promise<number> {
   return visit.customer.waitForSound(0, { what: "the greeting's first sound", deadlineMs: DEADLINE_MS });
 }
 
+const JOINED = 'join: create to first sound';
+
 /** Joining a call, and from the true end of the caller's speech to the first sound that the caller hears. */
 export async function measureVoice(
   stack: Stack,
@@ -105,7 +107,7 @@ export async function measureVoice(
     const visit = await stack.join(agent);
     try {
       const soundAt = await answered(visit);
-      if (keep) results.add('voice', 'join: create to first sound', soundAt - visit.askedAt);
+      if (keep) results.add('voice', JOINED, soundAt - visit.askedAt);
       for (let question = 0; question < questions; question += 1) {
         const words = SAID[asked++ % SAID.length] ?? '';
         await ask(stack, visit, words, keep ? results : undefined);
@@ -116,24 +118,27 @@ export async function measureVoice(
     }
   };
   let greetings = 0;
-  /** Words that nobody has heard yet; each caller of an agent that was edited just now is the first. */
-  const firstCall = async (): Promise<void> => {
+  /** Each of two callers hangs up when the greeting begins: one whose greeting was heard before, one whose never was. */
+  const greet = async (): Promise<void> => {
     const greeting = `Good day, this is greeting ${++greetings} of ours. How can I help you?`;
     await stack.sql`update agents set greeting = ${greeting} where id = ${edited.id}`;
-    const visit = await stack.join(edited);
-    try {
-      results.add('voice', '  with a new greeting', (await answered(visit)) - visit.askedAt);
-    } finally {
-      await stack.end(edited, visit);
+    for (const [one, what] of [
+      [agent, JOINED],
+      [edited, '  with a greeting that was never spoken'],
+    ] as const) {
+      const visit = await stack.join(one);
+      try {
+        results.add('voice', what, (await answered(visit)) - visit.askedAt);
+      } finally {
+        await stack.end(one, visit);
+      }
     }
   };
   // Not counted: in this call the synthesiser makes the sounds that it later only hands out.
   await results.attempt('voice', () => call(1, false));
   asked = 0;
-  await results.repeat('voice', options.calls, async () => {
-    await call(options.questions, true);
-    await firstCall();
-  });
+  await results.repeat('voice', options.calls, greet);
+  await results.repeat('voice', options.calls, () => call(options.questions, true));
 }
 
 /** A call with one question answered, for a look at its process. */

@@ -34,8 +34,6 @@ const MOST_WORDINGS = 50;
 const NEVER = new Date(0);
 
 export interface FixedWords {
-  /** What a call begins with, as it is for everybody. */
-  readonly greeting: string;
   /** Whether a sentence is, as a whole, part of what is said to everybody. */
   include(sentence: string): boolean;
 }
@@ -59,7 +57,6 @@ export function fixedWords(book: PromptBook, facts: Pick<OpeningFacts, 'agent' |
   });
   const known = [greeting.text, ...wordings].map((text) => ` ${plain(text)} `);
   return {
-    greeting: greeting.text,
     include(sentence) {
       const wanted = plain(sentence);
       return wanted !== '' && known.some((text) => text.includes(` ${wanted} `));

@@ -38,15 +38,24 @@ export class KeptSpeech extends tts.TTS {
   label = 'floorwalker.KeptSpeech';
   readonly inner: tts.TTS;
   readonly #keeping: Keeping;
+  /** Prepared and not yet asked for. */
+  readonly #begun = new Map<string, tts.ChunkedStream>();
+  readonly #asked = new Set<string>();
 
   constructor(inner: tts.TTS, keeping: Keeping) {
     super(inner.sampleRate, inner.numChannels, { streaming: false });
     this.inner = inner;
     this.#keeping = keeping;
     inner.on('error', (error) => this.emit('error', error));
-    // In memory by the time the caller is there: nothing is looked up between a call's beginning and its first sound.
-    for (const sentence of new tokenize.basic.SentenceTokenizer().tokenize(keeping.words.greeting))
-      void keeping.sounds.find(this.#key(sentence));
+  }
+
+  /**
+   * What is going to be said as soon as the caller is there: looked for, and asked of the service where it is not kept,
+   * while the call is still being connected.
+   */
+  prepare(words: string): void {
+    const sentences = new tokenize.basic.SentenceTokenizer().tokenize(words);
+    for (const sentence of new Set(sentences)) void this.#prepare(sentence);
   }
 
   override get model(): string {
@@ -62,8 +71,18 @@ export class KeptSpeech extends tts.TTS {
     connOptions?: APIConnectOptions,
     abortSignal?: AbortSignal,
   ): tts.ChunkedStream {
-    if (!this.#keeping.words.include(words)) return this.inner.synthesize(words, connOptions, abortSignal);
+    if (!this.#keeping.words.include(words)) return this.make(words, connOptions, abortSignal);
     return new KeptStream(this, words, connOptions, abortSignal);
+  }
+
+  /** @internal The service's sound, which may be on its way already; whoever asks again after a failure asks anew. */
+  make(words: string, connOptions?: APIConnectOptions, abortSignal?: AbortSignal): tts.ChunkedStream {
+    this.#asked.add(words);
+    const begun = this.#begun.get(words);
+    if (!begun) return this.inner.synthesize(words, connOptions, abortSignal);
+    this.#begun.delete(words);
+    abortSignal?.addEventListener('abort', () => begun.close(), { once: true });
+    return begun;
   }
 
   override stream(): tts.SynthesizeStream {
@@ -92,6 +111,11 @@ export class KeptSpeech extends tts.TTS {
       ({ sampleRate, channels }) => sampleRate === this.sampleRate && channels === this.numChannels,
     );
     if (asSaid) this.#keeping.sounds.keep(this.#key(words), joined(frames));
+  }
+
+  async #prepare(sentence: string): Promise<void> {
+    if (this.#keeping.words.include(sentence) && (await this.find(sentence))) return;
+    if (!this.#asked.has(sentence)) this.#begun.set(sentence, this.inner.synthesize(sentence));
   }
 
   #key(words: string): string {
@@ -137,11 +161,7 @@ class KeptStream extends tts.ChunkedStream {
   async #make(): Promise<void> {
     const frames: AudioFrame[] = [];
     let complete = false;
-    for await (const sound of this.#owner.inner.synthesize(
-      this.inputText,
-      this.#connection,
-      this.abortSignal,
-    )) {
+    for await (const sound of this.#owner.make(this.inputText, this.#connection, this.abortSignal)) {
       frames.push(sound.frame);
       complete = sound.final;
       if (!this.abortSignal.aborted) this.queue.put(sound);

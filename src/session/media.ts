@@ -36,6 +36,8 @@ export interface Media {
   readonly model: llm.LLM;
   /** On a call; more than one stream of it may be open. */
   readonly stt: stt.STT | undefined;
+  /** On a call: begins to make the sound of what is going to be said. */
+  prepare(words: string): void;
   /** Asked when `model` can't answer. */
   readonly fallbackModel: llm.LLM | undefined;
 }
@@ -131,5 +133,12 @@ export async function createMedia(
       queueSizeMs: AUDIO_QUEUE_MS,
     },
   });
-  return { session, roomIo, model, fallbackModel, stt: speech?.stt };
+  return {
+    session,
+    roomIo,
+    model,
+    fallbackModel,
+    stt: speech?.stt,
+    prepare: (words) => speech?.prepare(words),
+  };
 }

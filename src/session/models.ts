@@ -27,6 +27,8 @@ export interface SpeechParts {
   readonly stt: stt.STT;
   readonly tts: tts.TTS;
   readonly turnDetection: TurnEnd;
+  /** Begins to make the sound of what is going to be said. */
+  prepare(words: string): void;
 }
 
 /** The voice of an agent. */
@@ -55,13 +57,9 @@ export async function createSpeech(
   // Here, so that a process of chats does not load it.
   const deepgram = await import('@livekit/agents-plugin-deepgram');
   const voice = createVoice(config, settings);
-  const keepingVoice = (): tts.TTS => {
-    if (!keeping) return voice;
-    const { openaiBaseUrl = 'https://api.openai.com/v1' } = config;
-    const { voice: name, speed } = settings;
-    const shape = { service: openaiBaseUrl, voice: name, speed, language };
-    return new KeptSpeech(voice, { ...keeping, voice: shape, clock: steady.clock });
-  };
+  const { openaiBaseUrl: service = 'https://api.openai.com/v1' } = config;
+  const shape = { service, voice: settings.voice, speed: settings.speed, language };
+  const kept = keeping && new KeptSpeech(voice, { ...keeping, voice: shape, clock: steady.clock });
   return {
     // The plugin never reconnects a recognition stream that was cut; the caller would not be heard any more.
     stt: new WatchedRecognition(
@@ -73,7 +71,8 @@ export async function createSpeech(
       }),
       { log: steady.log },
     ),
-    tts: new SteadySpeech(keepingVoice(), steady),
+    tts: new SteadySpeech(kept ?? voice, steady),
+    prepare: (words) => kept?.prepare(words),
     turnDetection: new TurnEnd(
       steady.clock,
       TURN_TIMING.endpointing.maxDelay,

@@ -6,7 +6,6 @@ import { KeptSpeech, type Sounds } from '../../src/session/kept-speech.ts';
 
 initializeLogger({ pretty: false, level: 'silent' });
 const RATE = 24_000;
-const GREETING = 'Fixed words, to begin with. Fixed words that end with a question?';
 
 /** A speech service whose every sound is another: each of a second, the last one marked unless it breaks off. */
 class Service extends tts.TTS {
@@ -53,20 +52,16 @@ class Sound extends tts.ChunkedStream {
 
 function setup({ stuck = false } = {}) {
   const known = new Map<string, Int16Array>();
-  const looked: string[] = [];
   const sounds: Sounds = {
-    find: (key) => {
-      looked.push(key);
-      return stuck ? new Promise(() => {}) : Promise.resolve(known.get(key));
-    },
+    find: (key) => (stuck ? new Promise(() => {}) : Promise.resolve(known.get(key))),
     keep: (key, samples) => void known.set(key, samples),
   };
   const service = new Service();
   /** As the next call has it: the same sounds, a voice of its own. */
   const speaker = (voice: Record<string, string | number> = { voice: 'coral', speed: 1, language: 'en' }) => {
-    const words = { greeting: GREETING, include: (sentence: string) => sentence.startsWith('Fixed') };
+    const words = { include: (sentence: string) => sentence.startsWith('Fixed') };
     const speech = new KeptSpeech(service, { sounds, voice, words, clock: systemClock });
-    return async (words: string) => {
+    const say = async (words: string) => {
       const samples: number[] = [];
       let requestId = '';
       for await (const sound of speech.synthesize(words)) {
@@ -75,8 +70,9 @@ function setup({ stuck = false } = {}) {
       }
       return { samples, kept: requestId === 'kept' };
     };
+    return Object.assign(say, { prepare: (text: string) => speech.prepare(text) });
   };
-  return { service, speaker, known, looked };
+  return { service, speaker, known };
 }
 
 it('fixed words are asked for once, and heard again sample by sample', async () => {
@@ -124,10 +120,31 @@ it('what can not be looked up in time is asked of the service', async () => {
   expect(service.asked).toEqual(['Fixed words.']);
 });
 
-it('the greeting is looked for before anybody asks for it, sentence by sentence', () => {
-  const { speaker, looked } = setup();
-  speaker();
-  expect(looked).toHaveLength(2);
-  expect(looked[0]).toContain('Fixed words, to begin with.');
-  expect(looked[1]).toContain('Fixed words that end with a question?');
+it('what is prepared is on its way before anybody asks for it, each sentence once', async () => {
+  const { service, speaker } = setup();
+  await speaker()('Fixed words, to begin with.');
+  const say = speaker();
+  say.prepare(
+    'Fixed words, to begin with. This is for Ada Example alone. Fixed words that end with a question?',
+  );
+  await expect.poll(() => service.asked).toHaveLength(3);
+  const first = await say('Fixed words, to begin with.');
+  const second = await say('This is for Ada Example alone.');
+  const third = await say('Fixed words that end with a question?');
+  expect([first.kept, second.kept, third.kept]).toEqual([true, false, false]);
+  expect(second.samples).toHaveLength(RATE);
+  expect(third.samples).toHaveLength(RATE);
+  expect(service.asked).toHaveLength(3);
+  // Kept from now on; the one of a person is asked for again.
+  expect((await speaker()('Fixed words that end with a question?')).kept).toBe(true);
+  await say('This is for Ada Example alone.');
+  expect(service.asked).toHaveLength(4);
+});
+
+it('what is asked for while it is still being looked for is asked of the service once', async () => {
+  const { service, speaker } = setup({ stuck: true });
+  const say = speaker();
+  say.prepare('Fixed words, to begin with.');
+  expect((await say('Fixed words, to begin with.')).samples).toHaveLength(RATE);
+  expect(service.asked).toEqual(['Fixed words, to begin with.']);
 });
