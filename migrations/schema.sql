@@ -4706,6 +4706,28 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.claim_interactions(p_interaction_ids uuid[], p_worker_id text, p_lease_seconds numeric)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  wanted uuid;
+  answers jsonb := '{}';
+begin
+  -- By agent, for the same reason.
+  for wanted in
+    select distinct on (i.agent_id, w.id) w.id from unnest(p_interaction_ids) w(id) left join interactions i on i.id = w.id
+    order by i.agent_id, w.id
+  loop
+    answers := answers || jsonb_build_object(wanted, public.claim_interaction(wanted, p_worker_id, p_lease_seconds));
+  end loop;
+  return answers;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.claimable_interactions(p_limit integer DEFAULT 100)
  RETURNS jsonb
  LANGUAGE sql
@@ -4905,6 +4927,43 @@ begin
     p_request ->> 'resume_token_hash', p_request ->> 'origin', p_request ->> 'address_hash')
   returning * into created;
   return floorwalker.created(created);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.create_interactions(p_requests jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  request jsonb;
+  nth bigint;
+  answers jsonb := '{}';
+  code text;
+  sentence text;
+  facts text;
+begin
+  -- By business: two of these with the same businesses take their locks in the same order.
+  for request, nth in
+    select r.value, r.ordinality from jsonb_array_elements(p_requests) with ordinality r
+      left join agents a on a.id = case when r.value ->> 'agent_id' ~ '^[0-9a-fA-F-]{36}$' then (r.value ->> 'agent_id')::uuid end
+    order by a.business_id, r.ordinality
+  loop
+    -- What is wrong with one is nothing to the others.
+    begin
+      answers := answers || jsonb_build_object(nth, jsonb_build_object('created', public.create_interaction(request)));
+    exception
+      -- Of these the whole is sent again.
+      when serialization_failure or deadlock_detected then raise;
+      when others then
+        get stacked diagnostics code = returned_sqlstate, sentence = message_text, facts = pg_exception_detail;
+        answers := answers || jsonb_build_object(nth,
+          jsonb_build_object('code', code, 'message', sentence, 'details', nullif(facts, '')));
+    end;
+  end loop;
+  return (select coalesce(jsonb_agg(value order by key::bigint), '[]') from jsonb_each(answers));
 end
 $function$
 ;
@@ -7476,6 +7535,8 @@ grant execute on function check_person(jsonb) to authenticated;
 
 grant execute on function claim_interaction(uuid,text,numeric) to service_role;
 
+grant execute on function claim_interactions(uuid[],text,numeric) to service_role;
+
 grant execute on function claimable_interactions(integer) to service_role;
 
 grant execute on function cleanup_old_archives(integer) to service_role;
@@ -7489,6 +7550,8 @@ grant execute on function complete_interaction(uuid,bigint,text,text) to service
 grant execute on function create_business(jsonb) to service_role;
 
 grant execute on function create_interaction(jsonb) to service_role;
+
+grant execute on function create_interactions(jsonb) to service_role;
 
 grant execute on function crm_add_note(uuid,text,text,text) to floorwalker_customers;
 

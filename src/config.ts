@@ -329,6 +329,8 @@ function readWorker(read: Reader) {
     host: read.raw('WORKER_HOST') ?? '0.0.0.0',
     port: read.number('WORKER_PORT', 8081, { min: 0, max: 65_535, integer: true }),
     logLevel: read.raw('LIVEKIT_LOG_LEVEL') ?? 'warn',
+    /** What LiveKit's native client writes to the standard error stream, in the form that Rust's `env_logger` reads. */
+    nativeLog: read.raw('RUST_LOG') ?? 'off',
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Channel } from '../domain/channel.ts';
+import { FloorwalkerError } from '../errors.ts';
 import type { Database } from './client.ts';
 import {
   agentRowSchema,
@@ -14,7 +15,11 @@ import {
   phoneSourceSchema,
   toolCallWithPermissionSchema,
 } from './rows.ts';
-import { callFunction } from './rpc.ts';
+import { callFunction, raisedError } from './rpc.ts';
+import { Together } from './together.ts';
+
+/** Each of them is still quickly done, for those who wait for the next ones. */
+const MOST_TOGETHER = 50;
 
 /** Limits on creating interactions; one that is left out is none. The business's own values win. */
 export interface CreationLimits {
@@ -59,6 +64,12 @@ const createdSchema = z.object({
   /** False when somebody has waited longer or the agent has no place: workers then go by the queue. */
   first_in_turn: z.boolean(),
 });
+const madeSchema = z.array(
+  z.union([
+    z.object({ created: createdSchema }),
+    z.object({ code: z.string(), message: z.string(), details: z.string().nullable() }),
+  ]),
+);
 export type CreatedInteraction = z.output<typeof createdSchema>;
 
 /**
@@ -67,8 +78,35 @@ export type CreatedInteraction = z.output<typeof createdSchema>;
  * @throws FloorwalkerError `agent_not_found`, `agent_not_public`, `origin_not_allowed`, `channel_mismatch`,
  * `invalid_phone_number`, `rate_limited` and `business_limit_reached` (details: `retry_after_seconds`, `limit`)
  */
-export function createInteraction(db: Database, request: NewInteraction): Promise<CreatedInteraction> {
-  return callFunction(db, 'create_interaction', { p_request: request }, createdSchema);
+export async function createInteraction(db: Database, request: NewInteraction): Promise<CreatedInteraction> {
+  const [made] = await createInteractions(db, [request]);
+  if (!made) throw new FloorwalkerError('database_error', 'create_interactions gave no answer.');
+  if (made instanceof FloorwalkerError) throw made;
+  return made;
+}
+
+/** Like `createInteraction` for several at once, each for itself: in their order, what was made or why it was not. */
+async function createInteractions(
+  db: Database,
+  requests: readonly NewInteraction[],
+): Promise<(CreatedInteraction | FloorwalkerError)[]> {
+  const answers = await callFunction(db, 'create_interactions', { p_requests: requests }, madeSchema);
+  return answers.map((answer) =>
+    'created' in answer ? answer.created : raisedError(answer, 'create_interactions'),
+  );
+}
+
+/** Makes interactions for many who ask at once. Rejects as `createInteraction` throws. */
+export function createTogether(db: Database): (request: NewInteraction) => Promise<CreatedInteraction> {
+  const together = new Together(
+    (requests: readonly NewInteraction[]) => createInteractions(db, requests),
+    MOST_TOGETHER,
+  );
+  return async (request) => {
+    const made = await together.ask(request);
+    if (made instanceof FloorwalkerError) throw made;
+    return made;
+  };
 }
 
 const claimSchema = z.discriminatedUnion('claimed', [
@@ -92,21 +130,52 @@ const claimSchema = z.discriminatedUnion('claimed', [
     open_calls: z.array(toolCallWithPermissionSchema),
   }),
 ]);
+const claimsSchema = z.record(z.guid(), claimSchema);
 export type ClaimResult = z.output<typeof claimSchema>;
 export type ClaimedInteraction = Extract<ClaimResult, { claimed: true }>;
 
+interface ClaimArgs {
+  readonly workerId: string;
+  readonly leaseSeconds: number;
+}
+
 /** Leases an interaction to a worker if nobody holds it. The generation goes with every later write. */
-export function claimInteraction(
+export async function claimInteraction(
   db: Database,
-  args: { interactionId: string; workerId: string; leaseSeconds: number },
+  { interactionId, ...args }: ClaimArgs & { readonly interactionId: string },
 ): Promise<ClaimResult> {
-  const { interactionId, workerId, leaseSeconds } = args;
+  const [claim] = await claimInteractions(db, [interactionId], args);
+  return claim ?? { claimed: false, reason: 'not_found' };
+}
+
+/** Like `claimInteraction` for several at once, each for itself, in their order. */
+async function claimInteractions(
+  db: Database,
+  interactionIds: readonly string[],
+  { workerId, leaseSeconds }: ClaimArgs,
+): Promise<ClaimResult[]> {
   const parameters = {
-    p_interaction_id: interactionId,
+    p_interaction_ids: interactionIds,
     p_worker_id: workerId,
     p_lease_seconds: leaseSeconds,
   };
-  return callFunction(db, 'claim_interaction', parameters, claimSchema);
+  const claims = await callFunction(db, 'claim_interactions', parameters, claimsSchema);
+  return interactionIds.map((id) => claims[id] ?? { claimed: false, reason: 'not_found' });
+}
+
+/** Takes interactions for workers that are offered many at once. */
+export function claimTogether(
+  db: Database,
+  leaseSeconds: number,
+): (interactionId: string, workerId: string) => Promise<ClaimResult> {
+  const workers = new Map<string, Together<string, ClaimResult>>();
+  return (interactionId, workerId) => {
+    const known = workers.get(workerId);
+    const together =
+      known ?? new Together((ids) => claimInteractions(db, ids, { workerId, leaseSeconds }), MOST_TOGETHER);
+    if (!known) workers.set(workerId, together);
+    return together.ask(interactionId);
+  };
 }
 
 const completedSchema = z.object({

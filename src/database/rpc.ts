@@ -1,4 +1,4 @@
-import type { PostgrestError } from '@supabase/supabase-js';
+import { PostgrestError } from '@supabase/supabase-js';
 import { z } from 'zod';
 import { ERROR_CATALOGUE, type ErrorCode, FloorwalkerError } from '../errors.ts';
 import type { Database } from './client.ts';
@@ -63,6 +63,15 @@ export function databaseError(error: PostgrestError, status: number, what: strin
     });
   }
   return new FloorwalkerError('database_error', `${what}: ${error.message}`, { details, cause: error });
+}
+
+/** What one of several that were asked for together has raised, as an error of ours. */
+export function raisedError(
+  { code, message, details }: { code: string; message: string; details: string | null },
+  what: string,
+): FloorwalkerError {
+  const raised = { name: 'PostgrestError', code, message, details: details ?? '', hint: '' };
+  return databaseError(new PostgrestError(raised), 400, what);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import {
   type ClaimedInteraction,
-  claimInteraction,
+  claimTogether,
   completeInteraction,
   createInteraction,
 } from '../database/interactions.ts';
@@ -28,6 +28,7 @@ const MOST_STALLS = 1;
 export function createClaims(db: Database, config: Config, log: Log): Claims {
   const rooms = new RoomServiceClient(config.livekit.url, config.livekit.apiKey, config.livekit.apiSecret);
   const leaseSeconds = config.figures.leaseMs / 1000;
+  const take = claimTogether(db, leaseSeconds);
 
   /** One that has ended every worker that took it would end the next one too. */
   const giveUp = async ({
@@ -68,7 +69,7 @@ export function createClaims(db: Database, config: Config, log: Log): Claims {
 
   return {
     async claim(interactionId, workerId) {
-      const claim = await claimInteraction(db, { interactionId, workerId, leaseSeconds });
+      const claim = await take(interactionId, workerId);
       if (!claim.claimed) return { refused: claim.reason };
       const { generation } = claim;
       const { recoveries, stalls } = claim.interaction;

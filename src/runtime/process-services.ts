@@ -25,6 +25,7 @@ import { Ticks } from '../session/ticks.ts';
 import { createToolCallStore } from '../tools/call-store.ts';
 import { ServerPool } from '../tools/server-pool.ts';
 import { createToolTokens } from '../tools/token-rows.ts';
+import { dropNativeLogs } from './native-logs.ts';
 import { createRecordSink } from './record-sink.ts';
 import { createSounds } from './sounds.ts';
 import { openSpool } from './spool.ts';
@@ -39,6 +40,7 @@ export interface ProcessServices extends SessionServices {
 
 /** Makes what the sessions of this process share. Nothing of it is a session's own. */
 export async function createProcessServices(config: Config, log: Log): Promise<ProcessServices> {
+  dropNativeLogs(config.worker.nativeLog);
   const clock = systemClock;
   const db = createServiceClient(config.supabase);
   const prompts = loadPromptLibrary(PROMPTS_DIRECTORY);

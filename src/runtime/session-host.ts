@@ -31,7 +31,7 @@ export interface SessionHostDeps {
  * So many join their rooms at a time. Joining is work for the processor: thirty at once would all be greeted when
  * the last of them is, in their turn half of them in half the time.
  */
-const JOINING_AT_ONCE = 4;
+const JOINING_AT_ONCE = 6;
 /** Whoever takes longer has something to wait for, and holds up no others. */
 const LONGEST_JOIN_MS = 3_000;
 /** How often a process that stops looks whether all of its conversations have ended. */
@@ -191,23 +191,18 @@ export class SessionHost {
     return key && { identity: agentIdentity(key.interactionId, key.generation), name: 'Agent' };
   }
 
-  /** A place in the line of those who join: `came` is false when it was given up with `over` before its turn. */
-  #turnToJoin(): { readonly came: Promise<boolean>; over(): void } {
-    const came = Promise.withResolvers<boolean>();
+  /** Waits for a place among those who join. @returns what gives it up again; after a while it is given up anyway. */
+  async #turnToJoin(): Promise<() => void> {
+    const came = Promise.withResolvers<void>();
     const over = Promise.withResolvers<void>();
     void this.#joining.execute(async () => {
-      came.resolve(true);
+      came.resolve();
       const cancel = this.#deps.services.clock.after(LONGEST_JOIN_MS, () => over.resolve());
       await over.promise;
       cancel();
     });
-    return {
-      came: came.promise,
-      over() {
-        came.resolve(false);
-        over.resolve();
-      },
-    };
+    await came.promise;
+    return () => over.resolve();
   }
 
   async #giveUp(job: Job): Promise<void> {
@@ -233,24 +228,26 @@ export class SessionHost {
   async #run(place: Place, url: string, token: string): Promise<void> {
     const { services, log } = this.#deps;
     const { interactionId: interaction, generation } = place.key;
+    // What others have to do before it is its turn may take longer than a lease lasts.
+    const letGo = services.leases.keep(
+      { ...place.key, workerId: this.id },
+      { onPolled: () => {}, onLost: () => {} },
+    );
+    const turnOver = await this.#turnToJoin();
     const room = new OwnEventsRoom();
-    const turn = this.#turnToJoin();
     try {
-      const connect = async () => {
-        // Its claim may have turned out to be stale meanwhile, and nobody waits for this room any more.
-        if (!(await turn.came)) return;
-        await room.connect(url, token, {
+      const connect = () =>
+        room.connect(url, token, {
           autoSubscribe: true,
           dynacast: false,
           dataStream: { maxPayloadByteLength: LONGEST_STREAM_BYTES },
         });
-      };
-      const session = await loadSessionFor(place.key, room, connect, services);
+      const session = await loadSessionFor(place.key, room, connect, services).finally(letGo);
       place.session = session;
       room.onStrayStream = (identity) => session.sentInVain(identity);
       if (this.#leaving) void session.handOver(STOPS);
       else await session.start();
-      turn.over();
+      turnOver();
       const outcome = await session.outcome;
       log.info({ interaction, generation, outcome }, 'conversation done');
     } catch (err) {
@@ -258,7 +255,7 @@ export class SessionHost {
       // For the next worker to take at once, rather than when the lease runs out.
       await this.#deps.claims.release(place.key).catch(() => {});
     } finally {
-      turn.over();
+      turnOver();
       await room.disconnect().catch(() => {});
     }
   }

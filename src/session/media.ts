@@ -50,7 +50,7 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 /** For a sound that turns out to be no words the agent pauses this long: recognition is done by then. */
 const FALSE_INTERRUPTION_MS = 400;
 /** So much of a voice makes the agent pause: a person who interrupts should not have to speak against it for longer. */
-const BARGE_IN_MS = 60;
+export const BARGE_IN_MS = 60;
 
 /**
  * The framework's session and its link to the room, for the channel: a chat loads nothing of voice.

@@ -22,6 +22,8 @@ const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
   resume_interaction: { p_interaction_id: NOWHERE, p_resume_token_hash: 'x' },
   leave_interaction: { p_interaction_id: NOWHERE, p_resume_token_hash: 'x' },
   rate_interaction: { p_interaction_id: NOWHERE, p_resume_token_hash: 'x', p_score: 1 },
+  create_interactions: { p_requests: [] },
+  claim_interactions: { p_interaction_ids: [], p_worker_id: 'w', p_lease_seconds: 1 },
   claim_interaction: { p_interaction_id: NOWHERE, p_worker_id: 'w', p_lease_seconds: 1 },
   heartbeat: { p_worker_id: 'w', p_leases: [], p_lease_seconds: 1 },
   release_lease: { p_interaction_id: NOWHERE, p_generation: 1 },

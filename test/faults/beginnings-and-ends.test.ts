@@ -28,8 +28,8 @@ async function dieAt(hold: Hold): Promise<void> {
 const matching = 'Welcome to the shop';
 /** `unknown`: nobody can know that they were greeted, and they are greeted again. */
 const BEGINNINGS: readonly { name: string; at: HoldOptions; unknown?: true; sampled?: true }[] = [
-  { name: 'is about to be claimed', at: { call: 'claim_interaction', when: 'before' } },
-  { name: 'is claimed', at: { call: 'claim_interaction', when: 'after' }, sampled: true },
+  { name: 'is about to be claimed', at: { call: 'claim_interactions', when: 'before' } },
+  { name: 'is claimed', at: { call: 'claim_interactions', when: 'after' }, sampled: true },
   { name: 'is about to be loaded', at: { call: 'load_session', when: 'before' } },
   { name: 'is loaded', at: { call: 'load_session', when: 'after' } },
   {

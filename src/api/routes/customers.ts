@@ -3,7 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import {
   completeInteraction,
-  createInteraction,
+  createTogether,
   leaveInteraction,
   rateInteraction,
   resumeInteraction,
@@ -245,6 +245,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
     );
   }
   const keyed = requirePublishableKey(publishableKey);
+  const createOne = createTogether(db);
   const hashAddress = addressHasher(settings.supabase.secretKey);
 
   for (const route of [create, rejoin, status, leave, rate, publicAgents]) guard(api, route, keyed);
@@ -254,7 +255,7 @@ export function addCustomerRoutes(api: Api, parts: ApiParts): void {
     const origin = context.req.header('origin');
     const limits = settings.api.limits;
     const resumeToken = newResumeToken();
-    const created = await createInteraction(db, {
+    const created = await createOne({
       agent_id,
       channel,
       ...(phone_number === undefined ? {} : { phone_number, phone_source: 'claimed' as const }),
