@@ -31,7 +31,7 @@ export interface Visit {
 /** The environment's settings that a run passes on, so that one can measure what a setting does. */
 export function passedSettings(): Record<string, string> {
   const given = Object.entries(processEnvironment()).flatMap(([name, value]): [string, string][] =>
-    value !== undefined && /^(FLOORWALKER_\w+_MS|WORKER_IDLE_PROCESSES|SCORER)$/.test(name)
+    value !== undefined && /^(FLOORWALKER_\w+_MS|WORKER_IDLE_PROCESSES|SCORER|HEAD_START)$/.test(name)
       ? [[name, value]]
       : [],
   );

@@ -362,6 +362,8 @@ function readAll(env: Environment) {
     api: readApi(read),
     worker: readWorker(read),
     figures,
+    /** On calls the model is asked with each complete sentence, before the turn is over. */
+    headStart: read.flag('HEAD_START', false),
     /** A script plays the model or the speech services; pages say so. */
     rehearsal: read.flag('FLOORWALKER_REHEARSAL', false),
     logLevel,

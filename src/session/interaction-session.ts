@@ -290,17 +290,18 @@ export class InteractionSession {
 
   #listen(
     { session }: Media,
-    { chat, control, dialogue, flood, presence, tools, watch }: SessionParts,
+    { chat, control, dialogue, flood, headStart, presence, tools, watch }: SessionParts,
   ): void {
-    session.on(voice.AgentSessionEventTypes.UserInputTranscribed, ({ transcript, isFinal }) =>
-      dialogue.customerSpeaks(transcript, isFinal),
-    );
+    session.on(voice.AgentSessionEventTypes.UserInputTranscribed, ({ transcript, isFinal, language }) => {
+      headStart.heard(transcript, isFinal, language ?? undefined);
+      dialogue.customerSpeaks(transcript, isFinal);
+    });
     session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => dialogue.agentSpoke(item));
     session.on(voice.AgentSessionEventTypes.Close, () => void this.leave('the media session closed'));
     session.on(voice.AgentSessionEventTypes.Error, ({ error }) =>
       this.#recorder.step('media_error', { error: traceError(error) }),
     );
-    traceUsage(session, this.#recorder);
+    traceUsage(session, this.#recorder, (speechId) => headStart.find(speechId));
     this.#room.on(RoomEvent.Disconnected, this.#onDisconnected);
     this.#room.on(RoomEvent.DataReceived, this.#onData);
     this.#link.start();

@@ -109,7 +109,8 @@ export async function createMedia(
         minDuration: BARGE_IN_MS,
         falseInterruptionTimeout: FALSE_INTERRUPTION_MS,
       },
-      preemptiveGeneration: { enabled: false },
+      // `HeadStart` switches it on for the moment of a complete sentence. No voice is made of words that may be void.
+      preemptiveGeneration: { enabled: false, preemptiveTts: false },
     },
   });
   if (speech) {

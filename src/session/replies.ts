@@ -18,6 +18,8 @@ export interface RepliesDeps {
   readonly quietMs: { readonly usual: number; readonly inTurn: number };
   /** The customer has said something to which the framework waits for more. */
   inTurn(): boolean;
+  /** Told of each utterance: whether it is for a turn that is not over yet, and nothing as long as it isn't. */
+  isGuess(handle: voice.SpeechHandle): boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -45,9 +47,9 @@ export class Replies {
 
   constructor(deps: RepliesDeps) {
     this.#deps = deps;
-    deps.session.on(voice.AgentSessionEventTypes.SpeechCreated, ({ speechHandle }) =>
-      this.#track(speechHandle),
-    );
+    deps.session.on(voice.AgentSessionEventTypes.SpeechCreated, ({ speechHandle }) => {
+      if (!deps.isGuess(speechHandle)) this.#track(speechHandle);
+    });
     deps.session.on(voice.AgentSessionEventTypes.UserStateChanged, () => {
       this.#changedAt = deps.clock.now();
       for (const ms of new Set(Object.values(deps.quietMs))) deps.clock.after(ms, () => this.#pump());
@@ -111,6 +113,11 @@ export class Replies {
     // The framework may still ask on behalf of a reply that was given up for a newer message: that one answers nothing.
     if (this.#reply?.interrupted) return;
     this.#owed = false;
+  }
+
+  /** A guess has become the answer. */
+  adopt(handle: voice.SpeechHandle): void {
+    this.#track(handle);
   }
 
   /** All of the reply has gone to the customer: it is not given up any more. */

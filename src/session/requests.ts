@@ -39,11 +39,21 @@ export class Requests {
 
   /** @param speculative the customer's turn, where it is not part of the conversation yet. */
   async build(speculative: llm.ChatMessage | undefined): Promise<ModelRequest> {
-    const { clock, conversation, prompts, tools, log } = this.#deps;
+    const { clock, prompts, tools, log } = this.#deps;
     await within(clock, TOOLS_WAIT_MS, tools.ready);
     const { text, problems } = renderSystemPrompt(prompts, this.#facts());
     if (problems.length > 0) log.warn({ problems }, 'the agent’s prompt has parts that can not be filled');
-    const chatCtx = conversation.toChatContext(text, (call) => tools.pendingText(call), speculative);
+    return this.#with(text, speculative);
+  }
+
+  /** What the model would be shown at this moment, as `shown` has it. */
+  current(): string {
+    return shown(this.#with(renderSystemPrompt(this.#deps.prompts, this.#facts()).text));
+  }
+
+  #with(systemPrompt: string, speculative?: llm.ChatMessage): ModelRequest {
+    const { conversation, tools } = this.#deps;
+    const chatCtx = conversation.toChatContext(systemPrompt, (call) => tools.pendingText(call), speculative);
     const note = tools.waitingNote();
     if (note) chatCtx.items.push(llm.ChatMessage.create({ role: 'system', content: note }));
     return { chatCtx, ...tools.offered() };
@@ -54,4 +64,21 @@ export class Requests {
     const { name, phoneNumber, phoneSource } = this.#deps.profile;
     return { agent, business, channel, customer: { name, phoneNumber, phoneSource }, now: this.#openedAt };
   }
+}
+
+/** All that a model is shown of a request, as one text: two that differ in nothing else are the same request. */
+export function shown({ chatCtx, tools, toolChoice }: ModelRequest): string {
+  const items = chatCtx.items.map((item) => {
+    switch (item.type) {
+      case 'message':
+        return [item.role, item.textContent];
+      case 'function_call':
+        return [item.callId, item.name, item.args];
+      case 'function_call_output':
+        return [item.callId, item.output, item.isError];
+      default:
+        return item;
+    }
+  });
+  return JSON.stringify([items, tools, toolChoice]);
 }

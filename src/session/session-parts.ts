@@ -10,13 +10,14 @@ import type { Conversation } from './conversation.ts';
 import { CustomerProfile } from './customer-profile.ts';
 import { Dialogue } from './dialogue.ts';
 import { Flood } from './flood.ts';
+import { HeadStart } from './head-start.ts';
 import type { Media } from './media.ts';
 import { ModelLadder } from './model-ladder.ts';
 import { TURN_TIMING } from './models.ts';
 import { Presence } from './presence.ts';
 import { type Recorder, traceError } from './recorder.ts';
 import { Replies } from './replies.ts';
-import { Requests } from './requests.ts';
+import { Requests, shown } from './requests.ts';
 import { Resolutions } from './resolutions.ts';
 import type { SessionServices } from './services.ts';
 import { SessionTools } from './session-tools.ts';
@@ -69,6 +70,7 @@ export interface SessionParts {
   readonly whispers: Whispers;
   readonly voice: SupervisorVoice | undefined;
   readonly agent: SpeakingAgent;
+  readonly headStart: HeadStart;
 }
 
 export function assembleParts(core: SessionCore, life: SessionLife): SessionParts {
@@ -79,13 +81,14 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
   const quietMs = claim.channel === 'voice' ? TURN_TIMING.ownAccordMs : 0;
   const utterances = new Utterances();
   const profile = new CustomerProfile(claim);
-  const replies = new Replies({
+  const replies: Replies = new Replies({
     session,
     maySpeak: () => life.started && !life.leaving,
     customerSpeaks,
     leaseHolds: () => leases.holds(claim.interactionId),
     quietMs: { usual: quietMs, inTurn: quietMs && TURN_TIMING.endpointing.maxDelay + TURN_COMES_MS },
     inTurn: (): boolean => dialogue.inTurn,
+    isGuess: (handle) => headStart.created(handle),
     clock,
     log,
   });
@@ -231,17 +234,41 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
   });
   const goodbyeTooLong = (): string =>
     prompts.render('too_long_goodbye', { business_name: claim.business.name }, { channel: claim.channel });
+  const headStart: HeadStart = new HeadStart({
+    option: session.sessionOptions.turnHandling.preemptiveGeneration,
+    isKnown: (messageId) => conversation.find(messageId) !== undefined,
+    mayBegin: () =>
+      config.headStart &&
+      !life.leaving &&
+      !replies.held &&
+      !replies.speaking &&
+      conversation.openCalls().length === 0,
+  });
   const agent = new SpeakingAgent({
-    buildRequest: async (speculative) => {
+    buildRequest: async (speculative, guess) => {
       const request = await requests.build(speculative);
-      replies.answered();
-      dialogue.asked();
+      if (guess && !guess.isUsed) guess.asks(shown(request));
+      else {
+        replies.answered();
+        dialogue.asked();
+      }
       return request;
     },
+    guessAbout: (words) => headStart.about(words),
     onToolCall: (call) => tools.request(call),
-    onCustomerTurn: (message) => {
+    onCustomerTurn: (message, context) => {
       dialogue.customerSpoke(message);
-      return !life.leaving && !replies.held;
+      const mayAnswer = !life.leaving && !replies.held;
+      const guess = headStart.completed(context, mayAnswer ? () => requests.current() : undefined);
+      if (guess?.messageId !== undefined) {
+        // From here on it is an answer like any other.
+        conversation.alsoKnownAs(message.id, guess.messageId);
+        replies.adopt(guess.handle);
+        replies.answered();
+        dialogue.asked();
+        guess.use();
+      }
+      return mayAnswer;
     },
     isSpeaking: () => replies.speaking,
     onUtterance: () => {
@@ -289,6 +316,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     whispers,
     voice,
     agent,
+    headStart,
   };
 }
 

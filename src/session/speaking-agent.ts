@@ -6,6 +6,7 @@ import { maskCardNumbers } from '../domain/card-numbers.ts';
 import type { Log } from '../log.ts';
 import { isBackchannel } from './backchannel.ts';
 import { type Clock, delay } from './clock.ts';
+import type { Guess } from './head-start.ts';
 import { type LadderStep, ModelHangs, type ModelLadder } from './model-ladder.ts';
 
 /** A tool as the model sees it; running it is the ledger's business. */
@@ -30,10 +31,15 @@ export interface RequestedCall {
 
 export interface SpeakingAgentDeps {
   /** Builds what the model is asked; called at the moment of asking, so that nothing said meanwhile is missed. */
-  buildRequest(speculative: llm.ChatMessage | undefined): Promise<ModelRequest>;
+  buildRequest(speculative: llm.ChatMessage | undefined, guess: Guess | undefined): Promise<ModelRequest>;
+  /** The reply that is begun with these words although their turn is not over, if they are such. */
+  guessAbout(words: llm.ChatMessage): Guess | undefined;
   onToolCall(call: RequestedCall): void;
-  /** The customer's turn by voice is complete; false when the agent must stay silent. */
-  onCustomerTurn(message: llm.ChatMessage): boolean;
+  /**
+   * The customer's turn by voice is complete; false when the agent must stay silent. A guess is given up when `context`
+   * is changed.
+   */
+  onCustomerTurn(message: llm.ChatMessage, context: llm.ChatContext): boolean;
   /**
    * The model has given all of its reply; the customer is not shown its end before this resolves, so that what
    * they saw end is stored.
@@ -95,11 +101,11 @@ export class SpeakingAgent extends voice.Agent {
   override async llmNode(chatCtx: llm.ChatContext): Promise<ReadableStream<llm.ChatChunk | string>> {
     const last = chatCtx.items.at(-1);
     const speculative = last?.type === 'message' && last.role === 'user' ? last : undefined;
-    return ReadableStream.from(this.#reply(speculative));
+    return ReadableStream.from(this.#reply(speculative, speculative && this.#deps.guessAbout(speculative)));
   }
 
-  override async onUserTurnCompleted(_chatCtx: llm.ChatContext, message: llm.ChatMessage): Promise<void> {
-    if (!this.#deps.onCustomerTurn(message)) throw new voice.StopResponse();
+  override async onUserTurnCompleted(context: llm.ChatContext, message: llm.ChatMessage): Promise<void> {
+    if (!this.#deps.onCustomerTurn(message, context)) throw new voice.StopResponse();
   }
 
   /** Card numbers are masked where speech becomes text, before anything keeps, shows or forwards it. */
@@ -131,7 +137,10 @@ export class SpeakingAgent extends voice.Agent {
     return ReadableStream.from(overhear(text, this.#deps.onUtterance()));
   }
 
-  async *#reply(speculative: llm.ChatMessage | undefined): AsyncGenerator<llm.ChatChunk | string> {
+  async *#reply(
+    speculative: llm.ChatMessage | undefined,
+    guess: Guess | undefined,
+  ): AsyncGenerator<llm.ChatChunk | string> {
     const climb = this.#deps.models.begin();
     let step: LadderStep | undefined = climb.first();
     for (let attempt = 1; step !== undefined; attempt += 1) {
@@ -139,22 +148,30 @@ export class SpeakingAgent extends voice.Agent {
       if (pauseMs > 0) await delay(this.#deps.clock, pauseMs);
       const progress = { began: false, text: '' };
       try {
-        for await (const chunk of this.#ask(model, speculative)) {
+        for await (const chunk of this.#ask(model, speculative, guess)) {
           // Usage alone is no answer.
           if (typeof chunk === 'string' || chunk.delta) progress.began = true;
           progress.text += typeof chunk === 'string' ? chunk : (chunk.delta?.content ?? '');
           yield chunk;
           if (progress.text.length > LONGEST_REPLY) {
-            this.#deps.onEndlessReply();
+            if (guess) guess.whenUsed(() => this.#deps.onEndlessReply());
+            else this.#deps.onEndlessReply();
             break;
           }
         }
         if (!progress.began) throw new Error('The model answered with neither words nor a tool call.');
-        climb.answered();
-        this.#deps.onAnswered();
-        if (progress.text !== '') await this.#deps.onReplyComplete(progress.text);
+        const complete = async (): Promise<void> => {
+          climb.answered();
+          this.#deps.onAnswered();
+          if (progress.text !== '') await this.#deps.onReplyComplete(progress.text);
+        };
+        // Until the turn is over this answers nothing; its end must not wait for that, or its voice would.
+        if (guess) guess.whenUsed(() => void complete());
+        else await complete();
         return;
       } catch (error) {
+        // What went wrong matters if this is to be the answer; it is seen to then.
+        if (guess && !(await guess.settled())) return;
         // What was said can't be taken back: a reply that broke off in the middle is not asked for again.
         step = progress.began ? undefined : climb.after(error);
         const final = step === undefined;
@@ -167,8 +184,10 @@ export class SpeakingAgent extends voice.Agent {
   async *#ask(
     model: llm.LLM,
     speculative: llm.ChatMessage | undefined,
+    guess: Guess | undefined,
   ): AsyncGenerator<llm.ChatChunk | string> {
-    const request = await this.#deps.buildRequest(speculative);
+    const request = await this.#deps.buildRequest(speculative, guess);
+    if (guess?.isVoid) return;
     const offered = new llm.ToolContext(request.tools.map(describe));
     const stream = model.chat({
       chatCtx: request.chatCtx,
@@ -178,6 +197,7 @@ export class SpeakingAgent extends voice.Agent {
     // A model that hangs would leave the customer in silence for as long as the provider keeps the line open.
     let hung = false;
     let stopWaiting = (): void => {};
+    guess?.whenVoid(() => stream.close());
     const waitForMore = (): void => {
       stopWaiting();
       stopWaiting = this.#deps.clock.after(this.#deps.tokenTimeoutMs, () => {
@@ -188,7 +208,7 @@ export class SpeakingAgent extends voice.Agent {
     waitForMore();
     try {
       for await (const chunk of stream) {
-        const kept = this.#redirectCalls(chunk, request.toolChoice === 'none');
+        const kept = this.#redirectCalls(chunk, request.toolChoice === 'none', guess);
         if (!kept) continue;
         waitForMore();
         yield kept;
@@ -204,7 +224,7 @@ export class SpeakingAgent extends voice.Agent {
    * Gives each call an id of ours (providers repeat theirs or leave them empty) and the name of the one tool
    * that the framework knows.
    */
-  #redirectCalls(chunk: llm.ChatChunk, refuse: boolean): llm.ChatChunk | undefined {
+  #redirectCalls(chunk: llm.ChatChunk, refuse: boolean, guess: Guess | undefined): llm.ChatChunk | undefined {
     const calls = chunk.delta?.toolCalls;
     if (!chunk.delta || !calls?.length) return chunk.delta?.content || chunk.usage ? chunk : undefined;
     if (refuse) {
@@ -218,6 +238,7 @@ export class SpeakingAgent extends voice.Agent {
     const toolCalls = calls.map((call) => {
       const callId = `call_${randomUUID().replaceAll('-', '')}`;
       this.#requested.set(callId, { toolName: call.name, rawArguments: call.args });
+      guess?.whenVoid(() => this.#requested.delete(callId));
       return llm.FunctionCall.create({ callId, name: CALL_TOOL, args: '{}' });
     });
     return { ...chunk, delta: { ...chunk.delta, toolCalls } };

@@ -1,20 +1,33 @@
 import { voice } from '@livekit/agents';
+import type { Guess } from './head-start.ts';
 import { KEPT_SOUND } from './kept-speech.ts';
 import type { Recorder } from './recorder.ts';
 
-/** Writes what models and speech services used to the trace: durations, tokens, characters, seconds of audio. */
-export function traceUsage(session: voice.AgentSession, recorder: Recorder): void {
+/**
+ * Writes what models and speech services used to the trace: durations, tokens, characters, seconds of audio. A request
+ * that was made before its turn was over says so, and whether it became the answer.
+ */
+export function traceUsage(
+  session: voice.AgentSession,
+  recorder: Recorder,
+  guessOf: (speechId: string | undefined) => Guess | undefined,
+): void {
   session.on(voice.AgentSessionEventTypes.MetricsCollected, ({ metrics }) => {
     switch (metrics.type) {
-      case 'llm_metrics':
-        recorder.step('llm_call', {
-          duration_ms: whole(metrics.durationMs),
-          tokens_input: whole(metrics.promptTokens),
-          tokens_output: whole(metrics.completionTokens),
-          output: { time_to_first_token_ms: metrics.ttftMs, cancelled: metrics.cancelled },
-          ...modelName(metrics.metadata),
-        });
+      case 'llm_metrics': {
+        const trace = (more: { ahead_of_turn?: 'used' | 'void' }): void =>
+          recorder.step('llm_call', {
+            duration_ms: whole(metrics.durationMs),
+            tokens_input: whole(metrics.promptTokens),
+            tokens_output: whole(metrics.completionTokens),
+            output: { time_to_first_token_ms: metrics.ttftMs, cancelled: metrics.cancelled, ...more },
+            ...modelName(metrics.metadata),
+          });
+        const guess = guessOf(metrics.speechId);
+        if (guess) guess.onSettled((used) => trace({ ahead_of_turn: used ? 'used' : 'void' }));
+        else trace({});
         break;
+      }
       case 'tts_metrics': {
         // Each sentence is told by itself; this is all of an utterance once more.
         if (metrics.streamed) break;
