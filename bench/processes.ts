@@ -11,6 +11,11 @@ const TICK_MS = 10;
 const QUIET_WINDOW_MS = 750;
 const QUIET_CPU_MS = 90;
 const QUIET_DEADLINE_MS = 30_000;
+/** Memory rests when so many readings in a row differ by less than this part of it. */
+const RESTING_READINGS = 4;
+const RESTING_PART = 0.002;
+const RESTING_WINDOW_MS = 3_000;
+const RESTING_DEADLINE_MS = 60_000;
 
 export interface Memory {
   readonly rssMb: number;
@@ -139,6 +144,22 @@ async function familyOf(root: number): Promise<number[]> {
 export async function familyMemoryMb(root: number): Promise<number> {
   const memories = await Promise.all((await familyOf(root)).map((pid) => memoryOf(pid)));
   return memories.reduce((sum, memory) => sum + (memory?.pssMb ?? memory?.rssMb ?? 0), 0);
+}
+
+/**
+ * The same when it has come to rest: what a start or a burst leaves behind is collected some seconds later, and pages
+ * are shared with whoever else has started. The last reading, when it never does.
+ */
+export async function restingMemoryMb(root: number): Promise<number> {
+  const end = Date.now() + RESTING_DEADLINE_MS;
+  let last = await familyMemoryMb(root);
+  for (let same = 0; same < RESTING_READINGS && Date.now() < end; ) {
+    await wait(RESTING_WINDOW_MS);
+    const now = await familyMemoryMb(root);
+    same = Math.abs(now - last) < last * RESTING_PART ? same + 1 : 0;
+    last = now;
+  }
+  return last;
 }
 
 /** Processor time of a process and of all that descend from it and still run. */

@@ -1,7 +1,7 @@
 import { Bare, type Begun } from '../bare/contestant.ts';
 import { type Measurements, percentile } from '../measurements.ts';
 import type { BenchOptions } from '../options.ts';
-import { familyMemoryMb, untilQuiet } from '../processes.ts';
+import { restingMemoryMb, untilQuiet } from '../processes.ts';
 import type { Stack } from '../stack.ts';
 import { measureTurn, toldEverything } from './chat.ts';
 
@@ -41,7 +41,7 @@ async function burst(
   const { burst: count, turns } = options;
   results.tell(`${name}: ${count} chats at once`);
   await untilQuiet(pid);
-  const emptyMb = await familyMemoryMb(pid);
+  const emptyMb = await restingMemoryMb(pid);
   const began = await Promise.allSettled(Array.from({ length: count }, () => contestant.begin()));
   const chats = began.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   try {
@@ -59,7 +59,7 @@ async function burst(
     results.add('density', `${name}: ${firstMedian(count)}`, percentile(waits, 0.5));
     results.add('density', `${name}: ${firstWorst(count)}`, Math.max(...waits));
     await untilQuiet(pid);
-    const fullMb = await familyMemoryMb(pid);
+    const fullMb = await restingMemoryMb(pid);
     results.add('density', `${name}: ${MEMORY}`, (fullMb - emptyMb) / count, 'MB');
     results.add('density', `${name}: all processes, empty`, emptyMb, 'MB');
     for (const { customer } of chats.slice(0, TALKING)) {
