@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -95,39 +96,43 @@ const only = (results: Locator, count: number) =>
   expect.poll(() => results.getByRole('row').count(), { timeout: 20_000 }).toBe(count + 1);
 
 test('a supervisor finds a conversation by what was said, plays it along its time, and takes it away', async () => {
+  // Words and numbers that no earlier try has left behind.
+  const digits = String(randomInt(100_000, 999_999));
+  const parcel = `Asked for parcel ${digits}.`;
+  const kettle = `A kettle exploded; refund ${digits} asked for.`;
   await archived({
     words: [
-      'My kettle <i>exploded</i>.',
+      `My kettle <i>exploded</i> k${digits}.`,
       'That is dreadful.',
       'I want my money back.',
       'I will ask for that.',
     ],
-    summary: 'A kettle exploded; refund asked for.',
+    summary: kettle,
     phone: '+12025550142',
     issue: 'refund_request',
   });
   await archived({
     words: ['Where is my parcel?', 'On its way.'],
-    summary: 'Asked for a parcel.',
-    phone: '+12025550999',
+    summary: parcel,
+    phone: `+31${digits}999`,
     issue: 'late_delivery',
   });
   const page = await open(supervisor, '/history');
   const results = page.getByRole('grid', { name: 'Conversations that have ended' });
-  await results.getByText('Asked for a parcel.').waitFor();
-  await page.getByLabel('Words').fill('exploding kettles');
+  await results.getByText(parcel).waitFor();
+  await page.getByLabel('Words').fill(`exploding kettles k${digits}`);
   await page.getByRole('button', { name: 'Search' }).click();
-  await results.getByText('Asked for a parcel.').waitFor({ state: 'detached' });
-  await results.getByText(/My kettle/).waitFor();
+  await results.getByText(parcel).waitFor({ state: 'detached' });
+  await results.getByText(new RegExp(`My kettle.*k${digits}`)).waitFor();
   // The search is in the address: a reload keeps it.
   await page.reload();
-  await results.getByText('A kettle exploded; refund asked for.').waitFor();
+  await results.getByText(kettle).waitFor();
   await only(results, 1);
   await page.getByLabel('Words').fill('');
-  await page.getByLabel('Phone').fill('5550999');
+  await page.getByLabel('Phone').fill(`${digits}999`);
   await page.getByLabel('Issue').fill('Late delivery');
   await page.keyboard.press('Enter');
-  await results.getByText('Asked for a parcel.').waitFor();
+  await results.getByText(parcel).waitFor();
   await only(results, 1);
   await page.getByLabel('From').fill('2020-01-01');
   await page.getByLabel('Until').fill('2020-01-02');
@@ -135,10 +140,10 @@ test('a supervisor finds a conversation by what was said, plays it along its tim
   await page.getByText('No conversation fits all of that').waitFor();
   await page.getByRole('button', { name: 'Clear' }).click();
 
-  await results.getByText('A kettle exploded; refund asked for.').click();
+  await results.getByText(kettle).click();
   const replay = page.getByRole('region', { name: 'Replay' });
   await replay.getByText('I will ask for that.').waitFor();
-  await replay.getByText('My kettle <i>exploded</i>.').waitFor();
+  await replay.getByText(`My kettle <i>exploded</i> k${digits}.`).waitFor();
   // From near the beginning: what is said later is not there yet, and comes.
   const place = replay.getByRole('slider', { name: 'Place in the conversation' });
   await place.fill('10000');

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { FrameLocator, Page } from 'playwright-core';
@@ -102,24 +103,34 @@ test('a customer walks on to other pages of the shop, and the chat goes with the
   const { page, frame } = await visit(shop);
   await page.getByRole('button', { name: 'Ask us' }).click();
   await frame.getByRole('button', { name: 'Start the chat' }).click();
+  // In another try it is another conversation that has said this.
+  const paper = `Do you have paper of ${randomInt(100_000, 999_999)} sheets?`;
   const message = frame.getByRole('textbox', { name: 'Your message' });
   const said = (words: string) => frame.locator('.line').filter({ hasText: words }).first().waitFor();
-  await message.fill('Do you have paper?');
+  await message.fill(paper);
   await page.keyboard.press('Enter');
-  await said('You said: Do you have paper?');
+  await said(`You said: ${paper}`);
 
   await page.getByRole('link', { name: 'To the cart' }).click();
   await page.getByRole('heading', { name: 'Shop cart' }).waitFor();
-  await said('You said: Do you have paper?');
+  await said(`You said: ${paper}`);
   // It comes back by itself, and leaves the keyboard where it was.
   expect(await page.evaluate('document.activeElement === document.body')).toBe(true);
   await message.fill('And glue?');
   await message.press('Enter');
   await said('You said: And glue?');
-  const { count } = await stack.database.sql`
-    select 1 from interaction_messages where content = 'And glue?' and interaction_id in
-      (select interaction_id from interaction_messages where content = 'Do you have paper?')`;
-  expect(count).toBe(1);
+  // Rows are on their way while the answer is.
+  await expect
+    .poll(
+      async () => {
+        const { count } = await stack.database.sql`
+        select 1 from interaction_messages where content = 'And glue?' and interaction_id in
+          (select interaction_id from interaction_messages where content = ${paper})`;
+        return count;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(1);
 
   // Only on this shop: elsewhere the same frame knows of nothing, and the shop itself never does.
   const cookies = await page.context().cookies();

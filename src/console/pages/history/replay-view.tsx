@@ -11,6 +11,7 @@ import { MomentLine } from './moment-line.tsx';
 import { type Player, usePlayer } from './player.ts';
 import { happenedBy, type Moment, makeTimeline, type Timeline } from './timeline.ts';
 
+const STEP_MS = 100;
 const SPEEDS = [1, 2, 4, 16].map((speed) => ({ id: String(speed), label: `${speed} times as fast` }));
 
 function Controls({ player, timeline }: { readonly player: Player; readonly timeline: Timeline }) {
@@ -27,8 +28,9 @@ function Controls({ player, timeline }: { readonly player: Player; readonly time
         aria-label="Place in the conversation"
         aria-valuetext={`${formatDuration(atMs / 1_000)} of ${formatDuration(timeline.durationMs / 1_000)}`}
         min={0}
-        max={timeline.durationMs}
-        step={100}
+        // A slider stops at whole steps: a shorter one never comes to what happened last.
+        max={Math.ceil(timeline.durationMs / STEP_MS) * STEP_MS}
+        step={STEP_MS}
         value={atMs}
         onChange={(event) => player.seek(Number(event.target.value))}
       />
