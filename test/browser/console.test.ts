@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import {
   expectAccessible,
   expectNoComplaints,
@@ -72,6 +72,9 @@ async function join() {
 function card(page: Page, interactionId: string) {
   return page.locator('.card').filter({ has: page.locator(`a[href$="${interactionId}"]`) });
 }
+
+// A try that failed has left its calls behind.
+beforeEach(() => recorder.forget());
 
 const callsFor = (order: string) => recorder.calls.filter(({ body }) => body.order === order);
 

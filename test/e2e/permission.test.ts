@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Agent } from '../support/fixtures.ts';
 import { type ModelRequest, type ScriptedModel, setupModel, wantsJson } from '../support/model.ts';
 import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
@@ -90,6 +90,9 @@ async function pendingPermission(interactionId: string, nth = 1) {
 function decide(id: string, body: Record<string, unknown>) {
   return stack.request(`/v1/permissions/${id}/decision`, { body, as: stack.supervisor });
 }
+
+// A try that failed has left its calls behind.
+beforeEach(() => recorder.forget());
 
 function callsFor(order: string) {
   return recorder.calls.filter((call) => call.body.order === order);
