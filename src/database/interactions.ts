@@ -78,11 +78,8 @@ export type CreatedInteraction = z.output<typeof createdSchema>;
  * @throws FloorwalkerError `agent_not_found`, `agent_not_public`, `origin_not_allowed`, `channel_mismatch`,
  * `invalid_phone_number`, `rate_limited` and `business_limit_reached` (details: `retry_after_seconds`, `limit`)
  */
-export async function createInteraction(db: Database, request: NewInteraction): Promise<CreatedInteraction> {
-  const [made] = await createInteractions(db, [request]);
-  if (!made) throw new FloorwalkerError('database_error', 'create_interactions gave no answer.');
-  if (made instanceof FloorwalkerError) throw made;
-  return made;
+export function createInteraction(db: Database, request: NewInteraction): Promise<CreatedInteraction> {
+  return createTogether(db)(request);
 }
 
 /** Like `createInteraction` for several at once, each for itself: in their order, what was made or why it was not. */
@@ -134,45 +131,28 @@ const claimsSchema = z.record(z.guid(), claimSchema);
 export type ClaimResult = z.output<typeof claimSchema>;
 export type ClaimedInteraction = Extract<ClaimResult, { claimed: true }>;
 
-interface ClaimArgs {
-  readonly workerId: string;
-  readonly leaseSeconds: number;
-}
-
 /** Leases an interaction to a worker if nobody holds it. The generation goes with every later write. */
-export async function claimInteraction(
+export function claimInteraction(
   db: Database,
-  { interactionId, ...args }: ClaimArgs & { readonly interactionId: string },
+  args: { interactionId: string; workerId: string; leaseSeconds: number },
 ): Promise<ClaimResult> {
-  const [claim] = await claimInteractions(db, [interactionId], args);
-  return claim ?? { claimed: false, reason: 'not_found' };
+  return claimTogether(db, args.leaseSeconds)(args.interactionId, args.workerId);
 }
 
-/** Like `claimInteraction` for several at once, each for itself, in their order. */
-async function claimInteractions(
-  db: Database,
-  interactionIds: readonly string[],
-  { workerId, leaseSeconds }: ClaimArgs,
-): Promise<ClaimResult[]> {
-  const parameters = {
-    p_interaction_ids: interactionIds,
-    p_worker_id: workerId,
-    p_lease_seconds: leaseSeconds,
-  };
-  const claims = await callFunction(db, 'claim_interactions', parameters, claimsSchema);
-  return interactionIds.map((id) => claims[id] ?? { claimed: false, reason: 'not_found' });
-}
-
-/** Takes interactions for workers that are offered many at once. */
+/** Like `claimInteraction`, for workers that are offered many at once. */
 export function claimTogether(
   db: Database,
   leaseSeconds: number,
 ): (interactionId: string, workerId: string) => Promise<ClaimResult> {
+  const claimAll = async (workerId: string, ids: readonly string[]): Promise<ClaimResult[]> => {
+    const parameters = { p_interaction_ids: ids, p_worker_id: workerId, p_lease_seconds: leaseSeconds };
+    const claims = await callFunction(db, 'claim_interactions', parameters, claimsSchema);
+    return ids.map((id) => claims[id] ?? { claimed: false, reason: 'not_found' });
+  };
   const workers = new Map<string, Together<string, ClaimResult>>();
   return (interactionId, workerId) => {
     const known = workers.get(workerId);
-    const together =
-      known ?? new Together((ids) => claimInteractions(db, ids, { workerId, leaseSeconds }), MOST_TOGETHER);
+    const together = known ?? new Together((ids) => claimAll(workerId, ids), MOST_TOGETHER);
     if (!known) workers.set(workerId, together);
     return together.ask(interactionId);
   };

@@ -1,3 +1,5 @@
+import { FloorwalkerError } from '../errors.ts';
+
 interface Waiting<Item, Result> {
   readonly item: Item;
   resolve(result: Result): void;
@@ -40,7 +42,9 @@ export class Together<Item, Result> {
         for (const [nth, { resolve, reject }] of batch.entries()) {
           const result = results[nth];
           if (result === undefined)
-            reject(new Error('There is no answer for one of those that were asked together.'));
+            reject(
+              new FloorwalkerError('database_error', 'One of those that were asked together got no answer.'),
+            );
           else resolve(result);
         }
       } catch (error) {

@@ -164,7 +164,7 @@ export class InteractionSession {
         this.#life,
       );
       this.#parts = parts;
-      if (!parts.dialogue.began) media.prepare(parts.requests.greeting());
+      if (!parts.dialogue.began) media.prepare?.(parts.requests.greeting());
       await media.session.startLinked(parts.agent, media.roomIo);
       await this.#predecessors.expel();
       this.#listen(media, parts);

@@ -36,8 +36,8 @@ export interface Media {
   readonly model: llm.LLM;
   /** On a call; more than one stream of it may be open. */
   readonly stt: stt.STT | undefined;
-  /** On a call: begins to make the sound of what is going to be said. */
-  prepare(words: string): void;
+  /** Begins to make the sound of what is going to be said; there on a call whose sounds are kept. */
+  readonly prepare: ((words: string) => void) | undefined;
   /** Asked when `model` can't answer. */
   readonly fallbackModel: llm.LLM | undefined;
 }
@@ -140,6 +140,6 @@ export async function createMedia(
     model,
     fallbackModel,
     stt: speech?.stt,
-    prepare: (words) => speech?.prepare(words),
+    prepare: speech?.prepare,
   };
 }

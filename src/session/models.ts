@@ -28,8 +28,8 @@ export interface SpeechParts {
   readonly stt: stt.STT;
   readonly tts: tts.TTS;
   readonly turnDetection: TurnEnd;
-  /** Begins to make the sound of what is going to be said. */
-  prepare(words: string): void;
+  /** Begins to make the sound of what is going to be said, where sounds are kept. */
+  readonly prepare: ((words: string) => void) | undefined;
 }
 
 /** The voice of an agent. */
@@ -73,7 +73,7 @@ export async function createSpeech(
       { log: steady.log },
     ),
     tts: new SteadySpeech(kept ?? voice, steady),
-    prepare: (words) => kept?.prepare(words),
+    prepare: kept && ((words) => kept.prepare(words)),
     turnDetection: new TurnEnd(
       steady.clock,
       TURN_TIMING.endpointing.maxDelay,

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { FfiEvent } from '@livekit/rtc-ffi-bindings';
 import { dispose, RoomEvent } from '@livekit/rtc-node';
-import { AccessToken } from 'livekit-server-sdk';
 import { afterAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { dropNativeLogs } from '../../src/runtime/native-logs.ts';
-import { OwnEventsRoom } from '../../src/runtime/own-events-room.ts';
 import { setupLiveKit } from '../support/livekit.ts';
+import { joinRoom } from '../support/own-room.ts';
 
 const livekit = setupLiveKit();
 afterAll(() => dispose());
@@ -18,27 +17,14 @@ const clientSchema = z.custom<{ on(name: 'ffi_event', listener: (event: FfiEvent
 /** Joins a room with another one, and leaves. @returns what the process was told meanwhile, by kind. */
 async function visit(): Promise<Map<string, number>> {
   const name = `room-${randomUUID()}`;
-  const join = async (identity: string): Promise<OwnEventsRoom> => {
-    const token = new AccessToken(livekit.apiKey, livekit.apiSecret, { identity });
-    token.addGrant({
-      roomJoin: true,
-      room: name,
-      canPublish: true,
-      canSubscribe: true,
-      canPublishData: true,
-    });
-    const room = new OwnEventsRoom();
-    await room.connect(livekit.url.replace(/^http/, 'ws'), await token.toJwt());
-    return room;
-  };
   const told = new Map<string, number>();
   const client = clientSchema.parse(Reflect.get(globalThis, '_ffiClientInstance'));
   client.on('ffi_event', ({ message }) =>
     told.set(`${message.case}`, (told.get(`${message.case}`) ?? 0) + 1),
   );
-  const one = await join('one');
+  const one = await joinRoom(livekit, name, 'one');
   const came = new Promise((resolve) => one.once(RoomEvent.ParticipantConnected, resolve));
-  const other = await join('other');
+  const other = await joinRoom(livekit, name, 'other');
   await came;
   await Promise.all([one.disconnect(), other.disconnect()]);
   return told;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { dispose, RoomEvent } from '@livekit/rtc-node';
-import { AccessToken } from 'livekit-server-sdk';
 import { afterAll, expect, test } from 'vitest';
-import { concernsRoom, OwnEventsRoom } from '../../src/runtime/own-events-room.ts';
+import { concernsRoom, type OwnEventsRoom } from '../../src/runtime/own-events-room.ts';
 import { setupLiveKit } from '../support/livekit.ts';
+import { joinRoom } from '../support/own-room.ts';
 
 const livekit = setupLiveKit();
 const rooms: OwnEventsRoom[] = [];
@@ -14,11 +14,8 @@ afterAll(async () => {
 });
 
 async function join(name: string, identity: string): Promise<OwnEventsRoom> {
-  const token = new AccessToken(livekit.apiKey, livekit.apiSecret, { identity });
-  token.addGrant({ roomJoin: true, room: name, canPublish: true, canSubscribe: true, canPublishData: true });
-  const room = new OwnEventsRoom();
+  const room = await joinRoom(livekit, name, identity);
   rooms.push(room);
-  await room.connect(livekit.url.replace(/^http/, 'ws'), await token.toJwt());
   return room;
 }
 
