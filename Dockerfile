@@ -3,7 +3,7 @@
 # One image for every part of a production deployment:
 #
 #   docker build -t floorwalker .
-#   docker run --env-file .env --stop-timeout 630 floorwalker              # a worker
+#   docker run --env-file .env --stop-timeout 675 floorwalker              # a worker
 #   docker run --env-file .env -p 8080:8080 floorwalker api                # the HTTP API
 #   docker run --env-file .env --rm floorwalker migrate                    # the database's schema
 #   docker run --env-file .env --rm floorwalker doctor                     # checks every setting and connection

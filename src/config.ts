@@ -102,6 +102,7 @@ const FIGURES = {
   progressMs: 10_000,
   toolTimeoutMs: 30_000,
   drainMs: 600_000,
+  endMs: 30_000,
   modelTimeoutMs: 10_000,
   joinTimeoutMs: 120_000,
   retentionMs: 600_000,

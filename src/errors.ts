@@ -455,6 +455,11 @@ export const ERROR_CATALOGUE = {
     title: 'A port can not be used',
     remedy: 'Stop what uses it, or choose another one.',
   },
+  stop_incomplete: {
+    status: 500,
+    title: 'A part of a process that stops did not come to its end',
+    remedy: 'Nothing is lost; `step` and `instead` of the log line say what hung and what was done about it.',
+  },
 } as const satisfies Record<string, { status: number; title: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;

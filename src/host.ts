@@ -68,6 +68,11 @@ async function main(): Promise<void> {
   process.on('disconnect', () => {
     log.error('the worker is gone: its conversations go on elsewhere');
     exitAfter(host.stop(0));
+    // Nobody is left who would end it.
+    services.clock.after(config.figures.endMs, () => {
+      log.error('the conversations do not leave, and nobody waits for them: the process ends');
+      process.exit(1);
+    });
   });
   process.on('message', (message) => {
     const order = hostOrderSchema.safeParse(message);

@@ -20,8 +20,8 @@ function stopSignal(): AbortSignal {
 async function worker(): Promise<number> {
   const { runWorker } = await import('./cli/worker.ts');
   const config = loadProcessConfig();
-  await runWorker(config, createLog({ level: config.logLevel, name: 'floorwalker-worker' }), stopSignal());
-  return 0;
+  const log = createLog({ level: config.logLevel, name: 'floorwalker-worker' });
+  return await runWorker(config, log, stopSignal());
 }
 
 async function api(): Promise<number> {

@@ -8,10 +8,12 @@ import { CHANNELS } from '../domain/channel.ts';
 import type { Log } from '../log.ts';
 import { createClaims } from '../runtime/claims.ts';
 import { Dispatcher } from '../runtime/dispatcher.ts';
+import { Ending } from '../runtime/ending.ts';
 import { serveHealth } from '../runtime/health.ts';
 import { HostProcesses } from '../runtime/host-processes.ts';
 import { createHousekeeping } from '../runtime/housekeeping.ts';
 import { LeftRecords } from '../runtime/left-records.ts';
+import { OwnChildren } from '../runtime/own-children.ts';
 import { createLeftRecordSink } from '../runtime/record-sink.ts';
 import { SpoolFolder } from '../runtime/spool-folder.ts';
 import { createSummon } from '../runtime/summon.ts';
@@ -19,17 +21,59 @@ import { Worker } from '../runtime/worker.ts';
 import { systemClock } from '../session/clock.ts';
 import { Outbox } from '../session/outbox.ts';
 
+/** A request to the database or to LiveKit that is under way. */
+const ROUNDS_MS = 10_000;
+/** More than it takes to find out that the database is away. */
+const RECORDS_MS = 12_000;
+/** Whatever still keeps the process when everything has ended: a connection, a timer, a child. */
+const LAST_MS = 5_000;
+
 /**
- * `floorwalker worker`: runs until `stop` is aborted, then drains.
+ * `floorwalker worker`: runs until `stop` is aborted, then drains, and ends within the drain time, `endMs` and 45
+ * seconds in every case.
  *
+ * @returns the status to exit with: 0, or 1 when something had to be ended by force or left behind.
  * @throws WorkerError of the framework when LiveKit can't be reached after several attempts.
  */
-export async function runWorker(config: Config, log: Log, stop: AbortSignal): Promise<void> {
+export async function runWorker(config: Config, log: Log, stop: AbortSignal): Promise<number> {
+  const children = new OwnChildren();
+  const ending = new Ending({ clock: systemClock, log });
+  try {
+    await work(config, log, stop, { children, ending });
+    return ending.complete ? 0 : 1;
+  } finally {
+    children.close();
+    exitSoon(children, ending, log);
+  }
+}
+
+/** Does not keep the process itself. */
+function exitSoon(children: OwnChildren, ending: Ending, log: Log): void {
+  const last = setTimeout(() => {
+    const processes = children.alive();
+    const resources = process.getActiveResourcesInfo();
+    if (processes.length > 0)
+      ending.gaveUp('process', { limitMs: LAST_MS, processes, instead: 'they are killed' });
+    children.kill();
+    log.warn({ limitMs: LAST_MS, resources }, 'something keeps the process after its end; it exits');
+    process.exit(process.exitCode || (ending.complete ? 0 : 1));
+  }, LAST_MS);
+  last.unref();
+}
+
+async function work(
+  config: Config,
+  log: Log,
+  stop: AbortSignal,
+  { children, ending }: { readonly children: OwnChildren; readonly ending: Ending },
+): Promise<void> {
   const db = createServiceClient(config.supabase);
   const left = await openLeftRecords(db, config, log);
+  const stopLeft = () =>
+    ending.step('records', RECORDS_MS, left.stop(), 'what is on this disk is stored by the next worker');
   // Before anybody carries those conversations on.
   await left.start();
-  if (stop.aborted) return await left.stop();
+  if (stop.aborted) return void (await stopLeft());
   // Containers of one image may share host name and process id.
   const id = `${hostname()}-${process.pid}`;
   const candidate = `${id}-${randomUUID().slice(0, 8)}`;
@@ -46,6 +90,8 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
           claims: createClaims(db, config, log),
           recoverSpooled: () => left.recoverDead(),
           onGivenBack: () => dispatcher.hurry(),
+          children,
+          ending,
           clock: systemClock,
           log,
         });
@@ -60,6 +106,7 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
           await releaseWorker(db, hostId, { stalledBy });
           dispatcher.hurry();
         },
+        ending,
         clock: systemClock,
         log,
       }),
@@ -80,9 +127,18 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
     figures,
     worker: { voice, chat },
   } = config;
+  let rounds: Promise<unknown> | undefined;
+  const stopRounds = () => {
+    rounds ??= ending.step(
+      'rounds',
+      ROUNDS_MS,
+      Promise.all([dispatcher.stop(), housekeeping.stop()]),
+      'what is under way is left to itself',
+    );
+    return rounds;
+  };
   stop.addEventListener('abort', () => {
-    void dispatcher.stop();
-    void housekeeping.stop();
+    void stopRounds();
     void stopHosts(figures.drainMs);
     worker?.stop().catch((err: unknown) => log.error({ err }, 'worker did not stop cleanly'));
   });
@@ -100,10 +156,10 @@ export async function runWorker(config: Config, log: Log, stop: AbortSignal): Pr
     await (worker?.run() ?? runHosts([...hosts.values()], config, stop));
   } finally {
     // Also when LiveKit is lost for good: a process that takes nothing must not look alive.
-    await Promise.all([dispatcher.stop(), housekeeping.stop()]);
+    await stopRounds();
     await Promise.all([worker?.stop(), stopHosts(worker ? 0 : figures.drainMs)]);
     // Processes that had to end before the database was back have left it here.
-    await left.stop();
+    await stopLeft();
   }
 }
 

@@ -5,6 +5,7 @@ import type { Channel } from '../domain/channel.ts';
 import { parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import { type Clock, delay } from '../session/clock.ts';
+import type { Ending } from './ending.ts';
 import { type HostOrder, type HostReport, hostReportSchema, type StallReport } from './host-messages.ts';
 import { readStallReports } from './stall-reports.ts';
 
@@ -15,8 +16,8 @@ const LONGEST_RESTART_MS = 30_000;
 const SPARE_PART = 0.25;
 /** How much longer than a lease the process's own word is waited for. */
 const REPORT_MS = 2_000;
-/** How long after its drain a process may take to exit. */
-const EXIT_MS = 20_000;
+/** How long the system takes for a process that was killed, and the database for its leases. */
+const KILLED_MS = 8_000;
 /** One that has outgrown its limit waits so long for another that can take what it holds. */
 const REPLACEMENT_MS = 20_000;
 
@@ -35,6 +36,8 @@ interface HostProcess {
   replaced: boolean;
   /** It was told to end: it is replaced, or the worker stops. */
   leaving: boolean;
+  /** It stood still, or did not end when it was to. */
+  killed: boolean;
   /** The interaction that held it up. */
   stalledBy: string | undefined;
   /** Larger than its limit from the beginning: the limit is wrong, and no replacement would be smaller. */
@@ -47,6 +50,7 @@ export interface HostProcessesDeps {
   readonly channel: Channel;
   /** A process has ended by itself: what it held is for others to carry on; `stalledBy` is the interaction at fault. */
   onLost(hostId: string, stalledBy: string | undefined): Promise<void>;
+  readonly ending: Ending;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -62,6 +66,7 @@ export class HostProcesses {
   #failures = 0;
   #cancelRestart: (() => void) | undefined;
   #stopping = false;
+  #stopped: Promise<void> | undefined;
   #firstReady = Promise.withResolvers<void>();
 
   constructor(deps: HostProcessesDeps) {
@@ -88,13 +93,27 @@ export class HostProcesses {
     return this.#firstReady.promise;
   }
 
-  /** Lets the conversations end within `drainMs`; then they leave, and the processes exit. Safe to call twice. */
-  async stop(drainMs: number): Promise<void> {
+  /**
+   * Lets the conversations end within `drainMs`; then they leave, and the processes exit or are killed. Safe to call
+   * twice; the first time counts.
+   */
+  stop(drainMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(drainMs);
+    return this.#stopped;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { channel, config, ending } = this.#deps;
     this.#stopping = true;
     this.#cancelRestart?.();
     this.#firstReady.resolve();
     for (const process of this.#processes) this.#retire(process, drainMs);
-    await Promise.all([...this.#processes].map(({ exited }) => exited));
+    await ending.step(
+      `processes of ${CONVERSATIONS[channel]}`,
+      drainMs + config.figures.endMs + KILLED_MS,
+      Promise.all([...this.#processes].map(({ exited }) => exited)),
+      'they are left behind',
+    );
   }
 
   get #limits(): Config['worker'][Channel] {
@@ -132,6 +151,7 @@ export class HostProcesses {
       active: 0,
       replaced: false,
       leaving: false,
+      killed: false,
       stalledBy: undefined,
       limitTooLow: undefined,
       cancelStall: () => {},
@@ -143,8 +163,10 @@ export class HostProcesses {
     child.on('exit', (code, signal) => {
       process.cancelStall();
       this.#processes.delete(process);
-      exit.resolve();
-      if (!process.leaving) this.#onLost(process, code ?? signal);
+      // One that left of itself has given back everything.
+      const { leaving, killed } = process;
+      if (!leaving) this.#onLost(process, code ?? signal);
+      void (leaving && killed ? this.#giveBack(process) : Promise.resolve()).then(() => exit.resolve());
       this.#grow();
     });
   }
@@ -158,14 +180,16 @@ export class HostProcesses {
       `${this.#what} ended by itself; its ${CONVERSATIONS[this.#deps.channel]} are taken over`,
     );
     process.leaving = true;
-    if (process.hostId !== undefined) {
-      this.#deps
-        .onLost(process.hostId, process.stalledBy)
-        .catch((err: unknown) =>
-          log.warn({ err }, 'leases could not be given back; they run out by themselves'),
-        );
-    }
+    void this.#giveBack(process);
     this.#cancelRestart = clock.after(longest, () => this.#grow());
+  }
+
+  async #giveBack({ hostId, stalledBy }: HostProcess): Promise<void> {
+    const { log, onLost } = this.#deps;
+    if (hostId === undefined) return;
+    await onLost(hostId, stalledBy).catch((err: unknown) =>
+      log.warn({ err }, 'leases could not be given back; they run out by themselves'),
+    );
   }
 
   #onReport(process: HostProcess, message: unknown): void {
@@ -186,7 +210,7 @@ export class HostProcesses {
       case 'failed':
         process.replaced = true;
         // It ends by itself, unless what failed keeps it from that.
-        this.#endWithin(process, EXIT_MS);
+        this.#endWithin(process, this.#deps.config.figures.endMs);
         break;
       case 'beat':
         process.active = report.data.active;
@@ -258,6 +282,7 @@ export class HostProcesses {
       },
       `${this.#what} stands still and is ended; its ${CONVERSATIONS[this.#deps.channel]} are taken over`,
     );
+    process.killed = true;
     process.child.kill('SIGKILL');
   }
 
@@ -265,12 +290,20 @@ export class HostProcesses {
     if (process.leaving) return;
     process.leaving = true;
     send(process, { kind: 'stop', drainMs });
-    this.#endWithin(process, drainMs + EXIT_MS);
+    this.#endWithin(process, drainMs + this.#deps.config.figures.endMs);
   }
 
   #endWithin(process: HostProcess, limitMs: number): void {
-    const cancel = this.#deps.clock.after(limitMs, () => process.child.kill('SIGKILL'));
-    void process.exited.then(cancel);
+    const { clock, ending, log } = this.#deps;
+    const cancel = clock.after(limitMs, () => {
+      const fields = { limitMs, child: process.child.pid, interactions: process.active };
+      const instead = 'it is killed, and its conversations given back';
+      if (this.#stopping) ending.gaveUp(this.#what, { ...fields, instead });
+      else log.error(fields, `${this.#what} does not end and is killed; its conversations are given back`);
+      process.killed = true;
+      process.child.kill('SIGKILL');
+    });
+    process.child.once('exit', cancel);
   }
 }
 

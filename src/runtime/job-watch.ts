@@ -63,6 +63,14 @@ export class JobWatch {
     this.#cancelKeep?.();
   }
 
+  /** Every process has ended: what none of them has given back itself is for others to carry on. Safe to call twice. */
+  async finish(): Promise<void> {
+    this.close();
+    const left = [...this.#watched.values()];
+    this.#watched.clear();
+    await Promise.all(left.map((watched) => this.#gone(watched)));
+  }
+
   #scheduleLook(): void {
     if (this.#stopped || this.#cancelLook || this.#watched.size === 0) return;
     this.#cancelLook = this.#deps.clock.after(LOOK_MS, () => {
@@ -87,17 +95,22 @@ export class JobWatch {
   }
 
   #look(): void {
-    const { clock, log, onGone, runningJobs } = this.#deps;
+    const { clock, runningJobs } = this.#deps;
     const running = new Set(runningJobs());
     for (const [jobId, watched] of this.#watched) {
       if (running.has(jobId)) watched.seen = true;
       const overdue = !watched.seen && clock.now() - watched.claimedAt > ASSIGNMENT_MS;
       if (running.has(jobId) || (!watched.seen && !overdue)) continue;
       this.#watched.delete(jobId);
-      onGone(watched.claim).catch((err: unknown) =>
-        log.warn({ err, interaction: watched.claim.interactionId }, 'a lease could not be given back'),
-      );
+      void this.#gone(watched);
     }
+  }
+
+  #gone({ claim }: Watched): Promise<void> {
+    const { log, onGone } = this.#deps;
+    return onGone(claim).catch((err: unknown) =>
+      log.warn({ err, interaction: claim.interactionId }, 'a lease could not be given back'),
+    );
   }
 
   async #keep(): Promise<void> {

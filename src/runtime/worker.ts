@@ -2,11 +2,14 @@ import { fileURLToPath } from 'node:url';
 import { AgentServer, initializeLogger, type JobRequest, ServerOptions } from '@livekit/agents';
 import type { Config } from '../config.ts';
 import type { Channel } from '../domain/channel.ts';
-import { AGENT_NAME, type AgentIdentity, agentIdentity } from '../domain/identities.ts';
+import { AGENT_NAME, type AgentIdentity, agentIdentity, parseAgentIdentity } from '../domain/identities.ts';
 import type { Log } from '../log.ts';
 import { type Clock, within } from '../session/clock.ts';
 import { Admission, type Claims } from './admission.ts';
+import type { Ending } from './ending.ts';
 import { JobWatch } from './job-watch.ts';
+import { JOB_PROCESSES, type OwnChildren } from './own-children.ts';
+import { PortConnections } from './port-connections.ts';
 import { reportedLoad } from './reported-load.ts';
 
 export interface WorkerDeps {
@@ -20,10 +23,18 @@ export interface WorkerDeps {
   recoverSpooled(): Promise<void>;
   /** An interaction of this worker waits for somebody who carries it on. */
   onGivenBack(): void;
+  readonly children: OwnChildren;
+  readonly ending: Ending;
   readonly clock: Clock;
   readonly log: Log;
 }
 
+/** How long the system takes for a process that was killed. */
+const KILLED_MS = 3_000;
+/** The framework's end without its processes: its port, jobs that wait for their assignment, its line to LiveKit. */
+const FRAMEWORK_MS = 12_000;
+/** The database may be away: then the leases run out by themselves. */
+const LEASES_MS = 10_000;
 /** So long a job counts that does not run yet. The framework's own limit for an assignment is 7.5 s. */
 const ASSIGNMENT_MS = 10_000;
 /** A process that is slow to begin runs its job after all. */
@@ -50,8 +61,12 @@ export class Worker {
   readonly #admission: Admission;
   readonly #taken = new Map<string, Taken>();
   readonly #jobs: JobWatch;
+  readonly #connections: PortConnections;
   #draining: Promise<void> | undefined;
+  /** Of the framework. */
   #running: Promise<void> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
+  #registered = false;
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
@@ -71,6 +86,7 @@ export class Worker {
       clock: deps.clock,
       log: deps.log,
     });
+    this.#connections = new PortConnections(config.worker.port);
     initializeLogger({ pretty: false, level: config.worker.logLevel });
     this.#server = new AgentServer(
       new ServerOptions({
@@ -92,6 +108,9 @@ export class Worker {
         production: true,
       }),
     );
+    void this.registered().then(() => {
+      this.#registered = true;
+    });
   }
 
   /** Conversations that run or are about to. */
@@ -131,10 +150,14 @@ export class Worker {
     return Math.max(0, this.#unused(channel) - this.#admission.promised(channel));
   }
 
-  /** Runs until `stop`. Rejects when LiveKit can't be reached for good. */
+  /** Runs until `stop` has come to its end. Rejects when LiveKit can't be reached for good. */
   run(): Promise<void> {
     this.#running ??= this.#server.run();
-    return this.#running;
+    const failed = this.#running.catch((err: unknown) => {
+      // What is ended by force may say so.
+      if (this.#draining === undefined) throw err;
+    });
+    return Promise.race([failed, this.#ended.promise]);
   }
 
   /** Resolves when LiveKit has taken the worker on. */
@@ -142,26 +165,67 @@ export class Worker {
     return new Promise((resolve) => this.#server.event.once('worker_registered', () => resolve()));
   }
 
-  /** Takes no new jobs, lets conversations end within the drain time, then stops. Safe to call twice. */
+  /**
+   * Takes no new jobs, lets conversations end within the drain time, has the rest handed over, then stops. Ends in every
+   * case: what does not end by itself is killed after a time, or left. Safe to call twice.
+   */
   async stop(): Promise<void> {
-    this.#draining ??= this.#drain();
+    this.#draining ??= this.#drain().finally(() => this.#ended.resolve());
     await this.#draining;
   }
 
   async #drain(): Promise<void> {
-    const { log, config } = this.#deps;
-    log.info({ interactions: this.#interactions, drainMs: config.figures.drainMs }, 'worker drains');
-    try {
-      await this.#server.drain(config.figures.drainMs);
-    } catch (err) {
-      log.warn(
-        { err, interactions: this.#interactions },
-        'conversations go on elsewhere: the drain time is over',
-      );
-    }
-    await this.#server.close();
-    this.#jobs.close();
+    const { log, config, ending } = this.#deps;
+    const { drainMs } = config.figures;
+    log.info({ interactions: this.#interactions, drainMs }, 'worker drains');
+    // Marks it as full and refuses what is offered. Its own wait is over at once when a process is just being started.
+    this.#server
+      .drain(drainMs)
+      .catch((err: unknown) => log.debug({ err }, 'the framework does not wait any more'));
+    if (!(await ending.until(() => this.#interactions === 0, drainMs)))
+      log.warn({ interactions: this.#interactions }, 'conversations go on elsewhere: the drain time is over');
+    await this.#close();
+    await ending.step('leases', LEASES_MS, this.#jobs.finish(), 'they run out by themselves');
     log.info('worker stopped');
+  }
+
+  /** The framework tells the job processes to leave, and kills those only that do so in a way that it has thought of. */
+  async #close(): Promise<void> {
+    const { children, config, ending } = this.#deps;
+    // One that was never registered holds nothing, and the framework does not end while its first process still starts.
+    const limitMs = this.#registered ? config.figures.endMs : 0;
+    const closed = this.#server.close();
+    const gone = (): boolean => children.alive(JOB_PROCESSES).length === 0;
+    if (!(await ending.until(gone, limitMs))) {
+      if (this.#registered) this.#reportLingering(limitMs);
+      children.kill(JOB_PROCESSES);
+      await ending.until(gone, KILLED_MS);
+    }
+    let over = false;
+    const framework = this.#registered ? closed : Promise.race([closed, this.#running?.catch(() => {})]);
+    const settled = framework.finally(() => {
+      over = true;
+    });
+    const hungUp = ending.until(() => {
+      this.#connections.end();
+      return over;
+    }, FRAMEWORK_MS);
+    await ending.step('framework', FRAMEWORK_MS, settled, 'the process ends without it');
+    await hungUp;
+    this.#connections.close();
+  }
+
+  #reportLingering(limitMs: number): void {
+    const { children, ending } = this.#deps;
+    const interactions = this.#server.activeJobs.map(
+      ({ acceptArguments: { identity } }) => parseAgentIdentity(identity)?.interactionId,
+    );
+    ending.gaveUp('job processes', {
+      limitMs,
+      processes: children.alive(JOB_PROCESSES),
+      interactions,
+      instead: 'they are killed, and their conversations given back',
+    });
   }
 
   /** A session that ended or left has done so in the database too: then there is nothing to give back. */

@@ -32,15 +32,24 @@ beforeAll(async () => {
 afterAll(() => world?.stop(), 60_000);
 
 const people: Customer[] = [];
+/** What the test waited for last: one that takes its whole time does not say so itself. */
+const stages: string[] = [];
+const stage = (what: string): void => {
+  stages.push(`${new Date().toISOString()} ${what}`);
+};
 afterEach(async (context) => {
-  if (context.task.result?.state === 'fail') console.error(world.tail());
+  if (context.task.result?.state === 'fail') console.error([...stages, world.tail()].join('\n'));
+  stages.length = 0;
   for (const person of people.splice(0)) await person.leave();
 });
 
 async function call(): Promise<Visit> {
+  stage('a call begins');
   const visit = await world.visit();
   people.push(visit.customer);
+  stage('the words of the caller are made');
   await visit.customer.prepare(QUESTION, ORDER, PRICE, SIZE);
+  stage('the greeting ends');
   await visit.customer.waitForQuiet(1_000, PATIENT);
   return visit;
 }
@@ -49,7 +58,9 @@ async function call(): Promise<Visit> {
 async function ask({ customer }: Visit, words: string): Promise<{ from: string; at: number }> {
   const since = Date.now();
   for (let attempt = 1; ; attempt += 1) {
+    stage(`the caller says “${words}”`);
     await customer.say(words);
+    stage('the answer');
     const answer = customer.waitForText(`Heard: ${words}`, { since, deadlineMs: 30_000 });
     try {
       const { from } = await answer;
@@ -72,6 +83,7 @@ const voicesAfter = ({ customer }: Visit, since: number): number[] => [
 ];
 
 async function successor(visit: Visit, generation: number): Promise<void> {
+  stage(`generation ${generation + 1}`);
   await waitUntil(async () => (await world.carrier(visit)).generation > generation, 90_000);
 }
 
@@ -187,11 +199,16 @@ test(
     expect(generationOf((await ask(visit, PRICE)).from)).toBe(1);
     await customer.waitForQuiet(1_000, PATIENT);
     const { worker } = await world.carrier(visit);
+    stage('another worker starts');
     await world.startWorker();
+    stage('the caller asks');
     const since = Date.now();
     await customer.say(QUESTION);
+    stage('the answer begins');
     await customer.waitForSound(since, PATIENT);
+    stage('the worker ends');
     await worker.drain();
+    stage('the next one');
     await successor(visit, 1);
     await customer.waitFor(() => customer.agents.some((one) => generationOf(one) === 2), PATIENT);
     expect(generationOf((await ask(visit, ORDER)).from)).toBe(2);
@@ -209,6 +226,7 @@ test(
       select output from interaction_steps
       where interaction_id = ${visit.id} and step_type = 'joined' and (output ->> 'recovered')::boolean`;
     expect(joined?.output).toMatchObject({ handedOver: true });
+    stage('the call ends');
     await world.close(visit);
   },
 );

@@ -63,3 +63,15 @@ it('waits for a process that is still to be started, and gives up one that never
   watch.close();
   expect(clock.waiting).toBe(0);
 });
+
+it('gives back at its end what no process has been seen to give back, once', async () => {
+  const { clock, running, gone, watch } = setup();
+  watch.watch('killed', { interactionId: 'killed', generation: 1 });
+  watch.watch('never begun', { interactionId: 'never begun', generation: 2 });
+  running.add('killed');
+  await clock.advance(1_000);
+  await watch.finish();
+  await watch.finish();
+  expect(gone).toEqual(['killed', 'never begun']);
+  expect(clock.waiting).toBe(0);
+});

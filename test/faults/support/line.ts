@@ -5,6 +5,8 @@ export interface Line {
   /** Open connections end, and new ones are refused. */
   cut(): void;
   mend(): void;
+  /** Open connections stay, and nothing comes through any more. */
+  hold(): void;
   stop(): Promise<void>;
 }
 
@@ -40,6 +42,12 @@ export async function setupLine(targetPort: number): Promise<Line> {
     },
     mend() {
       connected = true;
+    },
+    hold() {
+      for (const socket of open) {
+        socket.unpipe();
+        socket.pause();
+      }
     },
     stop: () =>
       new Promise((resolve) => {

@@ -19,14 +19,17 @@ export class WorkerProcess {
   readonly lines: LogLine[] = [];
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
-  readonly exited: Promise<void>;
+  /** With its status, or the signal that ended it. */
+  readonly exited: Promise<number | string>;
   /** Every process that was ever seen below it: none of them may outlive a test. */
   readonly #descendants = new Set<number>();
 
   private constructor(child: ChildProcess, port: number) {
     this.port = port;
     this.#child = child;
-    this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    this.exited = new Promise((resolve) =>
+      child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown')),
+    );
     for (const stream of [child.stdout, child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.#read(line));
     }
@@ -34,6 +37,13 @@ export class WorkerProcess {
 
   /** Resolves when it is registered with LiveKit. */
   static async start(env: Readonly<Record<string, string>>): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.begin(env);
+    await worker.line(({ msg }) => msg === 'worker is registered with LiveKit', 60_000);
+    return worker;
+  }
+
+  /** Resolves when there is a process, whatever it does. */
+  static async begin(env: Readonly<Record<string, string>>): Promise<WorkerProcess> {
     const port = await freeTcpPort();
     const child = spawn(process.execPath, ['src/main.ts', 'worker'], {
       cwd: ROOT,
@@ -41,9 +51,7 @@ export class WorkerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
-    const worker = new WorkerProcess(child, port);
-    await worker.line(({ msg }) => msg === 'worker is registered with LiveKit', 60_000);
-    return worker;
+    return new WorkerProcess(child, port);
   }
 
   /** Where it tells how it is. */
@@ -110,11 +118,37 @@ export class WorkerProcess {
     for (const pid of [this.pid, ...this.#descendants]) this.signal(pid, 'SIGCONT');
   }
 
-  /** Asks it to drain and waits until it has. */
-  async drain(): Promise<void> {
+  /**
+   * Asks it to drain and waits until it has.
+   *
+   * @returns its status
+   * @throws Error with what is left of it and its last lines, when it does not end
+   */
+  async drain(deadlineMs = 100_000): Promise<number | string> {
     await this.#look();
     this.signal(this.pid, 'SIGTERM');
-    await this.exited;
+    return await this.ended(deadlineMs);
+  }
+
+  /** As `drain`, for one that was told already. */
+  async ended(deadlineMs: number): Promise<number | string> {
+    const late = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => late.resolve(undefined), deadlineMs);
+    const status = await Promise.race([this.exited, late.promise]);
+    clearTimeout(timer);
+    if (status !== undefined) return status;
+    await this.#look();
+    const left = await Promise.all([this.pid, ...this.#descendants].map(describe));
+    const tail = this.lines.slice(-40).map((line) => JSON.stringify(line).slice(0, 400));
+    throw new Error(
+      `worker ${this.pid} did not end within ${deadlineMs} ms.\n${[...left.filter(Boolean), ...tail].join('\n')}`,
+    );
+  }
+
+  /** Of everything that it has started by now. */
+  async children(): Promise<number[]> {
+    await this.#look();
+    return [...this.#descendants];
   }
 
   signal(pid: number, signal: NodeJS.Signals): void {
@@ -138,6 +172,13 @@ export class WorkerProcess {
     }
     for (const check of [...this.#waiting]) check();
   }
+}
+
+/** What runs there, and whether it runs, sleeps, is stopped or is dead; nothing when it is gone. */
+async function describe(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return stat && `${pid} ${stat.slice(stat.lastIndexOf(')') + 2)[0]} ${command.replaceAll('\0', ' ')}`;
 }
 
 async function descendants(root: number): Promise<number[]> {

@@ -24,6 +24,7 @@ interface Utterance {
   offset: number;
   startedAt: number;
   done(spoken: Spoken): void;
+  failed(error: Error): void;
 }
 
 /** A microphone that is always open: silence between utterances, as from a real one, so that ends can be heard. */
@@ -33,6 +34,8 @@ export class Microphone {
   #closed = false;
   #pump: Promise<void> = Promise.resolve();
   #sid: string | undefined;
+  /** Why nothing can be said any more. */
+  #broken: Error | undefined;
 
   async publish(room: Room): Promise<void> {
     const track = LocalAudioTrack.createAudioTrack('microphone', this.#source);
@@ -49,7 +52,10 @@ export class Microphone {
 
   /** Plays samples (24 kHz) in real time, after what is still being said. */
   say(samples: Int16Array): Promise<Spoken> {
-    return new Promise((done) => this.#queue.push({ samples, offset: 0, startedAt: 0, done }));
+    return new Promise((done, failed) => {
+      if (this.#broken) failed(this.#broken);
+      else this.#queue.push({ samples, offset: 0, startedAt: 0, done, failed });
+    });
   }
 
   /** Breaks off what is being said, as somebody who is interrupted does. */
@@ -82,10 +88,19 @@ export class Microphone {
       }
       try {
         await this.#source.captureFrame(new AudioFrame(samples, RATE, 1, FRAME));
-      } catch {
-        return; // The room is gone.
+      } catch (error) {
+        // The room is gone, or the source: whoever speaks must not wait for ever.
+        this.#break(new Error('the microphone does not take sound any more', { cause: error }), current);
+        return;
       }
       if (current !== undefined && ended) this.#finish(current);
+    }
+  }
+
+  #break(error: Error, current: Utterance | undefined): void {
+    this.#broken = error;
+    for (const utterance of new Set([...(current ? [current] : []), ...this.#queue.splice(0)])) {
+      utterance.failed(error);
     }
   }
 
