@@ -18,10 +18,14 @@ import {
   TOPIC_TRANSCRIPTION,
 } from '../../../domain/identities.ts';
 import { OwnEventsRoom } from '../../../runtime/own-events-room.ts';
+import { systemClock, within } from '../../../session/clock.ts';
 import type { CallerEvent } from './events.ts';
 import { Microphone, type Spoken } from './microphone.ts';
 
 const HEARING_RATE = 16_000;
+const SYNTHESIS_MS = 60_000;
+/** LiveKit's client may never answer when it has lost track of the room. */
+const LEAVE_MS = 10_000;
 const queueSchema = z.object({ position: z.int() });
 
 export interface CustomerOptions {
@@ -148,8 +152,8 @@ export class CustomerRoom {
   async leave(): Promise<void> {
     if (this.#leaving) return;
     this.#leaving = true;
-    await this.#microphone?.close();
-    await this.#room.disconnect();
+    await within(systemClock, LEAVE_MS, this.#microphone?.close() ?? Promise.resolve());
+    await within(systemClock, LEAVE_MS, this.#room.disconnect());
   }
 
   #isAgent(identity: string): boolean {
@@ -219,6 +223,7 @@ export class CustomerRoom {
         voice: speech.voice ?? 'echo',
         response_format: 'pcm',
       }),
+      signal: AbortSignal.timeout(SYNTHESIS_MS),
     });
     if (!response.ok)
       throw new Error(`the voice server answered ${response.status}: ${await response.text()}`);
