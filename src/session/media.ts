@@ -4,6 +4,7 @@ import type { Room } from '@livekit/rtc-node';
 import { fixedWords } from '../definitions/fixed-words.ts';
 import type { Claim } from './claim.ts';
 import { createLlm, createSpeech, TURN_TIMING } from './models.ts';
+import { Onset } from './onset.ts';
 import { Playback } from './playback.ts';
 import type { SessionServices } from './services.ts';
 import { readSettings } from './settings.ts';
@@ -15,6 +16,7 @@ import { readSettings } from './settings.ts';
 class LinkedSession extends voice.AgentSession {
   startsWith: voice.Agent | undefined;
   readonly playback = new Playback();
+  onset: Onset | undefined;
 
   override get currentAgent(): voice.Agent {
     return this.startsWith ?? super.currentAgent;
@@ -25,6 +27,7 @@ class LinkedSession extends voice.AgentSession {
     this.startsWith = agent;
     roomIo.start();
     this.playback.listen(this.output.audio);
+    this.onset?.listen(this.output.audio);
     await this.start({ agent, record: false });
     this.startsWith = undefined;
   }
@@ -88,9 +91,13 @@ export async function createMedia(
         services.sounds && { sounds: services.sounds, words: fixedWords(book, claim) },
       )
     : undefined;
-  const session = new LinkedSession({
+  const onset = new Onset({
+    clock: services.clock,
+    isAgentSpeaking: () => session.agentState === 'speaking',
+  });
+  const session: LinkedSession = new LinkedSession({
     llm: model,
-    vad: voiceCall ? await services.loadVad() : null,
+    vad: voiceCall ? onset.watch(await services.loadVad()) : null,
     ...(speech ? { stt: speech.stt, tts: speech.tts } : {}),
     userAwayTimeout: null,
     aecWarmupDuration: null,
@@ -114,6 +121,7 @@ export async function createMedia(
     },
   });
   if (speech) {
+    session.onset = onset;
     const { turnDetection } = speech;
     session.on(voice.AgentSessionEventTypes.UserInputTranscribed, ({ transcript, language }) =>
       turnDetection.heard(transcript, language ?? undefined),

@@ -2,7 +2,6 @@ import type { ipc, llm, stt, tts, VAD } from '@livekit/agents';
 import * as openai from '@livekit/agents-plugin-openai';
 import type { Config } from '../config.ts';
 import { type Keeping, KeptSpeech } from './kept-speech.ts';
-import { withPromptOnset } from './prompt-onset.ts';
 import type { ModelSettings, VoiceSettings } from './settings.ts';
 import { SteadySpeech, type SteadySpeechOptions } from './steady-speech.ts';
 import { TurnEnd } from './turn-end.ts';
@@ -97,5 +96,5 @@ export const TURN_TIMING = {
 /** The voice activity model of a process; loading takes a moment, so prewarmed processes have it. */
 export async function loadVad(): Promise<VAD> {
   const silero = await import('@livekit/agents-plugin-silero');
-  return withPromptOnset(await silero.VAD.load({ minSilenceDuration: TURN_TIMING.vadSilenceMs }));
+  return silero.VAD.load({ minSilenceDuration: TURN_TIMING.vadSilenceMs });
 }
