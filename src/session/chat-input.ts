@@ -13,7 +13,6 @@ export interface IncomingMessage {
   readonly id: string;
   readonly from: 'customer' | 'supervisor';
   readonly text: string;
-  readonly at: number;
   /** The sender's client gave it an id of its own, and so keeps it until it is acknowledged. */
   readonly resends: boolean;
 }
@@ -23,6 +22,8 @@ type Role = IncomingMessage['from'] | undefined;
 export interface ChatInputDeps {
   readonly room: Room;
   readonly inbox: TextInbox;
+  /** Somebody begins to write, whoever it is; told before anything that follows from it. */
+  onBegins(identity: string): void;
   /**
    * Who may be heard: the customer, or the supervisor who has control. Anybody else is ignored. Asked when a message
    * begins: one that was begun in time counts, although control was given back before it was complete.
@@ -57,6 +58,7 @@ export class ChatInput {
 
   open(): void {
     this.#deps.inbox.deliverTo((reader, identity) => {
+      this.#deps.onBegins(identity);
       const { order, limits } = this.#senderOf(identity);
       if (!limits.begins()) {
         void reader.close();
@@ -158,8 +160,7 @@ export class ChatInput {
       return;
     }
     const id = messageId(identity, sentId);
-    const at = this.#deps.clock.now();
-    this.#take({ id: id.stored, from, text: clean, at, resends }, id.sent, identity);
+    this.#take({ id: id.stored, from, text: clean, resends }, id.sent, identity);
   }
 
   #take(message: IncomingMessage, sentId: string, identity: string): void {

@@ -51,6 +51,9 @@ interface CompletedReply {
 /** A database that is slow holds up the end of a sentence for so long; one that is away holds up none. */
 const STORED_REPLY_MS = 4_000;
 
+/** A greeting that is not shown by then keeps nobody's message from being stored any longer. */
+const GREETING_MS = 4_000;
+
 const REJECTED_EVERY_MS = 5_000;
 
 /** What is said in the room: taken into conversation and transcript, and what follows from it. */
@@ -59,9 +62,13 @@ export class Dialogue {
   readonly #marks: AnswerMarks;
   /** When the sender was last told that something could not be taken in, by why. */
   readonly #rejectedAt = new Map<string, number>();
+  /** The customer was here, in this session. */
+  #came = false;
   #greeted = false;
-  /** Before which moment of the conversation a recovery's apology stands, when something is still owed. */
-  #excuseBefore: number | undefined;
+  /** Of a chat: the greeting is being shown. */
+  #greeting: Promise<void> | undefined;
+  /** Before which moment of the conversation a greeting or a recovery's apology stands, when something is still owed. */
+  #opensBefore: number | undefined;
   /** The customer came back, perhaps in mid-sentence: the part of it that was streamed meanwhile passed them by. */
   #missedSome = false;
   /** Replies that were stored before their end was shown, and whose items of the framework are still to come. */
@@ -84,7 +91,7 @@ export class Dialogue {
 
   /** The customer has been in this conversation: they came, or were here before a recovery. */
   get began(): boolean {
-    return this.#greeted;
+    return this.#came || this.#greeted;
   }
 
   /** The customer has said something by voice that is no turn yet. */
@@ -93,21 +100,45 @@ export class Dialogue {
   }
 
   customerJoined(first: boolean): void {
-    const { claim, conversation, recorder, replies, requests, watch } = this.#deps;
+    const { claim, conversation, recorder, replies, watch } = this.#deps;
     recorder.step('customer_joined', { output: { again: !first || claim.recovered } });
+    this.#came = true;
     if (conversation.items.length > 0) this.#sendHistory();
     this.#missedSome = !first;
     watch.customerHeard();
-    if (!this.#greeted) {
-      this.#greeted = true;
-      void replies.say(requests.greeting());
-    } else if (first && claim.recovered) {
+    if (!this.#greeted) this.greet();
+    else if (first && claim.recovered) {
       const owed = isOwed(claim);
-      // The model finds what it owes an answer to at the end, and not its own apology.
-      if (owed) this.#excuseBefore = claim.messages.findLast(({ role }) => role === 'customer')?.at;
-      if (!claim.handedOver) void replies.say(this.#recoveryWords(owed));
+      if (!claim.handedOver) this.#open(this.#recoveryWords(owed), owed);
       if (owed) replies.request();
     }
+  }
+
+  /**
+   * The first words, that this is an AI among them: once, before any other, and to somebody who is here. False when it
+   * is not their time, or past it; while a person has control they wait for that to end.
+   */
+  greet(): boolean {
+    const { claim, replies, requests } = this.#deps;
+    if (this.#greeted || !this.#came || replies.held) return false;
+    this.#greeted = true;
+    // They had written, and who took that died before a word of its own.
+    const owed = isOwed(claim);
+    const said = this.#open(requests.greeting(), owed);
+    if (claim.channel === 'chat') {
+      this.#greeting = said.finally(() => {
+        this.#greeting = undefined;
+      });
+    }
+    if (owed) replies.request();
+    return true;
+  }
+
+  /** The model finds what it owes an answer to at the end, and not its own first words. */
+  #open(words: string, owed: boolean): Promise<void> {
+    const { claim, replies } = this.#deps;
+    if (owed) this.#opensBefore = claim.messages.findLast(({ role }) => role === 'customer')?.at;
+    return replies.say(words);
   }
 
   /** The model is asked now: its reply answers what the conversation holds at this moment. */
@@ -145,11 +176,14 @@ export class Dialogue {
 
   /** Text on `lk.chat` from somebody who may write there. */
   async written(message: IncomingMessage): Promise<StoreResult> {
-    const { conversation, recorder, replies, watch } = this.#deps;
+    const { clock, conversation, recorder, replies, watch } = this.#deps;
+    // Written before the agent came; the greeting's words come before it, for whoever answers or reads it later.
+    if (this.#greeting) await within(clock, GREETING_MS, this.#greeting);
     const known = conversation.find(message.id);
     // Sent again because no acknowledgement came: the same message, whatever it says now.
     if (known) return recorder.said(known);
-    const { id, from: role, text, at, resends } = message;
+    const { id, from: role, text, resends } = message;
+    const at = clock.now();
     if (role === 'supervisor') return this.supervisorSaid({ id, text, at });
     const stored = recorder.said({ id, role, text, at, metadata: { resends } });
     watch.customerHeard();
@@ -217,9 +251,9 @@ export class Dialogue {
       const id = completed?.id ?? utterances.complete(words) ?? item.id;
       const mark = completed?.mark ?? this.#marks.current;
       interim.complete(claim, id);
-      if (fixed && this.#excuseBefore !== undefined) {
-        conversation.say({ id, role: 'agent', text, at: this.#excuseBefore - 1, interrupted });
-        this.#excuseBefore = undefined;
+      if (fixed && this.#opensBefore !== undefined) {
+        conversation.say({ id, role: 'agent', text, at: this.#opensBefore - 1, interrupted });
+        this.#opensBefore = undefined;
       }
       const said = { id, role: 'agent', text, at: completed?.at ?? item.createdAt, interrupted } as const;
       // Broken off by the leaving itself, not by the customer: a successor owes the rest.

@@ -307,10 +307,11 @@ export class InteractionSession {
     this.#link.start();
     // Before anything can make the agent speak: a person may have control already.
     control.start();
-    chat.open();
     flood.start();
     watch.start();
+    // What was written before the agent was here is answered after its greeting.
     presence.start();
+    chat.open();
     tools.resumeOpenCalls();
   }
 

@@ -159,6 +159,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
   const chat = new ChatInput({
     room,
     inbox: core.inbox,
+    onBegins: (identity) => presence.wrote(identity),
     roleOf: (identity) => control.roleOf(identity),
     onMessage: (message) => dialogue.written(message),
     onRejected: (_identity, why) => dialogue.rejected(why),
@@ -167,7 +168,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     log,
   });
   const rejoinMs = claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs;
-  const presence = new Presence({
+  const presence: Presence = new Presence({
     room,
     customerIdentity: claim.customerIdentity,
     // Somebody who was here before a recovery is away, and not expected for the first time.
@@ -202,6 +203,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     voice,
     customerSpeaks,
     quietMs,
+    greet: () => dialogue.greet(),
     onResumed: () => watch.resumed(),
     clock,
   });

@@ -18,6 +18,8 @@ export interface TakeoverDeps {
   customerSpeaks(): boolean;
   /** How long a customer must have been quiet before their turn counts as over; 0 in a chat. */
   readonly quietMs: number;
+  /** Says the greeting if its time had come while the person had control; false when there was none to say. */
+  greet(): boolean;
   /** The agent speaks again: waiting times begin anew. */
   onResumed(): void;
   readonly clock: Clock;
@@ -47,6 +49,7 @@ export class Takeover {
     const cutOff = this.#silenced?.wasSpeaking ?? false;
     this.#silenced = undefined;
     this.#deps.replies.release();
+    this.#deps.greet();
     if (cutOff) this.#deps.replies.request();
   }
 
@@ -91,6 +94,8 @@ export class Takeover {
   #goOn(why: 'handed_back' | 'dropped_out'): void {
     const { claim, conversation, prompts, replies } = this.#deps;
     const channel = claim.channel;
+    // They have heard the person alone until now, and not that the agent is an AI.
+    const greeted = this.#deps.greet();
     if (why === 'dropped_out') void replies.say(prompts.render('takeover_resume_apology', {}, { channel }));
     switch (whoseTurn(conversation.items)) {
       case 'agent':
@@ -98,7 +103,7 @@ export class Takeover {
         return;
       case 'customer':
         // A customer who is speaking is answered when they have finished.
-        if (why === 'handed_back' && !this.#deps.customerSpeaks()) {
+        if (why === 'handed_back' && !greeted && !this.#deps.customerSpeaks()) {
           void replies.say(prompts.render('takeover_resume', {}, { channel, turn: this.#times }));
           this.#times += 1;
         }

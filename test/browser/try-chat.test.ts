@@ -26,7 +26,10 @@ beforeAll(async () => {
   });
   model.background(wantsJson, () => ({ text: '{}' }));
   [stack, browser] = await Promise.all([
-    setupStack({ openaiBaseUrl: model.openaiBaseUrl, env: { LIMIT_ADDRESS_OPEN: '50' } }),
+    setupStack({
+      openaiBaseUrl: model.openaiBaseUrl,
+      env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
+    }),
     openBrowser(),
   ]);
   agent = await stack.createAgent({ name: 'Paper Pal', maxConcurrentInteractions: 10 });
@@ -160,6 +163,24 @@ test('what is written while no agent is there is kept over a reload, and said on
   await lines(page, 'agent').filter({ hasText: 'You said: I am patient.' }).waitFor({ timeout: 40_000 });
   await page.locator('.line.customer[data-state="done"]').waitFor();
   expect(await lines(page, 'customer').allTextContents()).toEqual(['I am patient.']);
+  expect(await lines(page, 'agent').allTextContents()).toEqual([
+    expect.stringContaining('AI assistant'),
+    'You said: I am patient.',
+  ]);
+}, 90_000);
+
+test('who writes before the agent is there reads who answers, and then the answer', async () => {
+  const page = await openTry();
+  await page.getByRole('button', { name: `Chat with ${agent.name}` }).click();
+  const early = `Anybody, ${randomInt(100_000, 999_999)}?`;
+  await write(page, early);
+  const answer = lines(page, 'agent').filter({ hasText: `You said: ${early}` });
+  await answer.waitFor({ timeout: 40_000 });
+  await page.locator('.line.customer[data-state="done"]').waitFor();
+  await expect
+    .poll(() => lines(page, 'agent').allTextContents(), { timeout: 20_000 })
+    .toEqual([expect.stringContaining('AI assistant'), `You said: ${early}`]);
+  expectNoComplaints(page);
 }, 90_000);
 
 test('an end from the other side is noticed, and what goes wrong is said in words with what to do', async () => {

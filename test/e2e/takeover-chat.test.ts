@@ -5,7 +5,8 @@ import { type ModelRequest, type ScriptedModel, setupModel, wantsJson } from '..
 import { setupRecorder, type ToolRecorder } from '../support/recorder.ts';
 import { type Created, type Stack, setupStack, waitUntil } from '../support/stack.ts';
 
-const GRACE_MS = 4_000;
+/** Time enough for a busy machine to bring somebody back. */
+const GRACE_MS = 8_000;
 /** Two minutes of words, one every 50 ms: whoever does not stop it hears it for long. */
 const STORY = 'Once upon a time there was a ship that nobody had seen. '.repeat(200);
 
@@ -104,6 +105,29 @@ const stepTypes = async (created: Created) =>
 const silenced = (created: Created) =>
   waitUntil(async () => (await stepTypes(created)).includes('silenced') || undefined);
 
+test('who meets a person first is told that it is an AI when the agent has its turn', async () => {
+  const created = await stack.create(agent);
+  const began = (line: string) => line.includes('session began') && line.includes(created.interaction_id);
+  await waitUntil(() => stack.log.some(began));
+  const human = await takeOver(created, stack.supervisor);
+  await silenced(created);
+  const customer = await stack.rejoin(created);
+  people.push(customer);
+  await customer.waitForAck(await customer.send('is this a person'));
+  const words = 'It is. I am Sam.';
+  await human.waitForAck(await human.send(words));
+  await fromHuman(customer, words);
+  expect(customer.agentTexts).toEqual([]);
+  expect((await handBack(created, stack.supervisor)).status).toBe(204);
+  await customer.waitForText(/chatting with an AI assistant/);
+  await customer.send('and now?');
+  await customer.waitForText('Heard: and now?');
+  expect(customer.agentTexts).toEqual([
+    expect.stringContaining('chatting with an AI assistant'),
+    'Heard: and now?',
+  ]);
+});
+
 test('taken over in mid-sentence: silence at once, the human is heard, the agent goes on knowing it all', async () => {
   const { customer, created } = await join();
   await customer.send('tell me a story');
@@ -187,9 +211,11 @@ test('a customer who waits for an answer at the hand back gets one, and no other
   const reply = await customer.waitForText('Heard: when does it arrive', { since: returnedAt });
   expect(reply.at - returnedAt).toBeLessThan(3_000);
   expect(customer.agentTexts).toHaveLength(2);
-}, 30_000);
+}, 60_000);
 
 test('a gated tool is decided and runs during a takeover; its outcome is told after the hand back', async () => {
+  // A try that failed has left its calls behind.
+  recorder.forget();
   const { customer, created } = await join();
   await customer.send('please refund order 1042');
   await customer.waitForText(/approval/);
@@ -274,13 +300,13 @@ test('a human who drops out keeps control for the grace period; one who comes ba
     select control, controlled_by from interactions where id = ${created.interaction_id}`;
   expect(row).toEqual({ control: 'agent', controlled_by: null });
   expect(await stepTypes(created)).toContain('control_released');
-}, 60_000);
+}, 90_000);
 
 test('a takeover outlives the worker: the next one is silent, hears the human, and goes on after the hand back', async () => {
   const { customer, created } = await join();
   const human = await takeOver(created, stack.supervisor);
   await human.waitForAck(await human.send('Sam here, I promise a gift.'));
-  process.kill(stack.worker.pid ?? 0, 'SIGKILL');
+  stack.killWorkers();
   await stack.startWorker();
   await customer.waitFor(() => customer.agentsSeen.length > 1, {
     what: 'the next agent',

@@ -31,6 +31,9 @@ export interface StackOptions {
   readonly withoutWorker?: boolean;
 }
 
+/** As many agents as a supervisor may have. */
+const MOST_AGENTS = 3;
+
 const createdSchema = z.object({
   interaction_id: z.string(),
   room: z.string(),
@@ -59,7 +62,7 @@ export interface Stack {
   readonly env: Readonly<Record<string, string>>;
   /** What the worker and its jobs wrote to their log. */
   readonly log: readonly string[];
-  /** An agent of the business with this stack's supervisor. */
+  /** An agent of the business with this stack's supervisor; one with too many agents for that has another. */
   createAgent(given?: Partial<Parameters<TestDatabase['createAgent']>[0]>): Promise<Agent>;
   /** The person who decides for this agent. */
   supervisorOf(agent: Agent): Promise<Person>;
@@ -70,6 +73,8 @@ export interface Stack {
   rejoin(created: Created): Promise<Customer>;
   request(path: string, options?: { method?: string; body?: unknown; as?: Person }): Promise<ApiAnswer>;
   startWorker(): Promise<Child>;
+  /** Ends all workers that run, without a word to them. */
+  killWorkers(): void;
   stop(): Promise<void>;
 }
 
@@ -96,7 +101,22 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
   const log: string[] = [];
   const children: Child[] = [];
   const customers: Customer[] = [];
-  const voiceSupervisors = new Map<string, Person>();
+  const supervisors: { readonly person: Person; readonly type: 'voice' | 'chat'; agents: number }[] = [
+    { person: supervisor, type: 'chat', agents: 0 },
+  ];
+
+  /** Somebody who has room for another agent: a test that is tried again makes its agents again. */
+  const supervisorFor = async (type: 'voice' | 'chat'): Promise<Person> => {
+    let found = supervisors.find((one) => one.type === type && one.agents < MOST_AGENTS);
+    if (!found) {
+      const name = type === 'voice' ? 'Vera Voice' : 'Sam Supervisor';
+      const person = await database.createUser({ businessId: business.id, supervisorType: type, name });
+      found = { person, type, agents: 0 };
+      supervisors.push(found);
+    }
+    found.agents += 1;
+    return found.person;
+  };
 
   const makeWorker = async (): Promise<Child> => {
     const port = await freeTcpPort();
@@ -175,26 +195,16 @@ export async function setupStack(options: StackOptions): Promise<Stack> {
     request,
     create,
     startWorker,
+    killWorkers() {
+      for (const { pid, running } of children) if (running && pid !== undefined) process.kill(pid, 'SIGKILL');
+    },
     async createAgent(given = {}) {
       const agentType = given.agentType ?? 'chat';
-      let supervisorId = given.supervisorId ?? supervisor.id;
-      if (agentType === 'voice' && !given.supervisorId) {
-        const existing = voiceSupervisors.get('voice');
-        const person =
-          existing ??
-          (await database.createUser({
-            businessId: business.id,
-            supervisorType: 'voice',
-            name: 'Vera Voice',
-          }));
-        voiceSupervisors.set('voice', person);
-        supervisorId = person.id;
-      }
+      const supervisorId = given.supervisorId ?? (await supervisorFor(agentType)).id;
       return database.createAgent({ businessId: business.id, supervisorId, agentType, ...given });
     },
     async supervisorOf(agent) {
-      const people = [supervisor, ...voiceSupervisors.values()];
-      const found = people.find((person) => person.id === agent.supervisorId);
+      const found = supervisors.find(({ person }) => person.id === agent.supervisorId)?.person;
       if (!found) throw new Error('the supervisor of this agent is not of this stack');
       return found;
     },
