@@ -22,8 +22,6 @@ type Role = IncomingMessage['from'] | undefined;
 export interface ChatInputDeps {
   readonly room: Room;
   readonly inbox: TextInbox;
-  /** Somebody begins to write, whoever it is; told before anything that follows from it. */
-  onBegins(identity: string): void;
   /**
    * Who may be heard: the customer, or the supervisor who has control. Anybody else is ignored. Asked when a message
    * begins: one that was begun in time counts, although control was given back before it was complete.
@@ -58,7 +56,6 @@ export class ChatInput {
 
   open(): void {
     this.#deps.inbox.deliverTo((reader, identity) => {
-      this.#deps.onBegins(identity);
       const { order, limits } = this.#senderOf(identity);
       if (!limits.begins()) {
         void reader.close();

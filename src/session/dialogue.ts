@@ -64,6 +64,7 @@ export class Dialogue {
   readonly #rejectedAt = new Map<string, number>();
   /** The customer was here, in this session. */
   #came = false;
+  readonly #arrival = Promise.withResolvers<void>();
   #greeted = false;
   /** Of a chat: the greeting is being shown. */
   #greeting: Promise<void> | undefined;
@@ -103,6 +104,7 @@ export class Dialogue {
     const { claim, conversation, recorder, replies, watch } = this.#deps;
     recorder.step('customer_joined', { output: { again: !first || claim.recovered } });
     this.#came = true;
+    this.#arrival.resolve();
     if (conversation.items.length > 0) this.#sendHistory();
     this.#missedSome = !first;
     watch.customerHeard();
@@ -132,6 +134,15 @@ export class Dialogue {
     }
     if (owed) replies.request();
     return true;
+  }
+
+  /**
+   * Before anything is answered. LiveKit tells of customers who publish no sound up to three seconds late, and carries
+   * what they write at once: until they are here for all of us it waits, and their client has it still.
+   */
+  async greeted(): Promise<void> {
+    if (!this.#came && !this.#greeted) await this.#arrival.promise;
+    if (this.#greeting) await within(this.#deps.clock, GREETING_MS, this.#greeting);
   }
 
   /** The model finds what it owes an answer to at the end, and not its own first words. */
@@ -177,8 +188,7 @@ export class Dialogue {
   /** Text on `lk.chat` from somebody who may write there. */
   async written(message: IncomingMessage): Promise<StoreResult> {
     const { clock, conversation, recorder, replies, watch } = this.#deps;
-    // Written before the agent came; the greeting's words come before it, for whoever answers or reads it later.
-    if (this.#greeting) await within(clock, GREETING_MS, this.#greeting);
+    if (message.from === 'customer') await this.greeted();
     const known = conversation.find(message.id);
     // Sent again because no acknowledgement came: the same message, whatever it says now.
     if (known) return recorder.said(known);
@@ -201,7 +211,7 @@ export class Dialogue {
       why === 'too_long'
         ? prompts.render('message_too_long', { limit: '128 kB' })
         : prompts.render('message_unreadable', {});
-    void replies.say(words);
+    void this.greeted().then(() => replies.say(words));
   }
 
   /** A turn of the customer by voice is complete. */

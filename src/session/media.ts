@@ -130,8 +130,6 @@ export async function createMedia(
       if (newState === 'speaking') turnDetection.began();
     });
   }
-  // RoomIO's own shows nothing before LiveKit has told of the customer, who may have written by then.
-  if (!voiceCall) session.output.transcription = writtenOutput(room);
   const roomIo = new voice.RoomIO({
     agentSession: session,
     room,
@@ -139,7 +137,7 @@ export async function createMedia(
     inputOptions: { textEnabled: false, audioEnabled: voiceCall, closeOnDisconnect: false },
     outputOptions: {
       audioEnabled: voiceCall,
-      transcriptionEnabled: voiceCall,
+      transcriptionEnabled: true,
       syncTranscription: voiceCall,
       queueSizeMs: AUDIO_QUEUE_MS,
     },
@@ -152,8 +150,4 @@ export async function createMedia(
     stt: speech?.stt,
     prepare: speech?.prepare,
   };
-}
-
-function writtenOutput(room: Room): voice.ParticipantTranscriptionOutput {
-  return new voice.ParticipantTranscriptionOutput(room, true, room.localParticipant?.identity ?? null);
 }

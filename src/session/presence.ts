@@ -19,8 +19,6 @@ export interface PresenceDeps {
 export class Presence {
   readonly #deps: PresenceDeps;
   #present = false;
-  /** LiveKit has told that they are in the room. */
-  #announced = false;
   #everCame = false;
   #cancel: (() => void) | undefined;
 
@@ -43,17 +41,6 @@ export class Presence {
     else this.#waitAtMost(this.#deps.joinMs);
   }
 
-  /**
-   * This person writes. LiveKit tells of those who publish nothing every three seconds only, and carries their text at
-   * once: who writes is here.
-   */
-  wrote(identity: string): void {
-    if (this.#present || identity !== this.#deps.customerIdentity) return;
-    this.#arrived();
-    // A text can be the last of somebody who is gone, of whom LiveKit then never tells.
-    this.#waitAtMost(this.#deps.rejoinMs);
-  }
-
   close(): void {
     const { room } = this.#deps;
     room.off(RoomEvent.ParticipantConnected, this.#connected);
@@ -68,7 +55,6 @@ export class Presence {
   readonly #disconnected = (participant: RemoteParticipant): void => {
     if (!this.#isCustomer(participant)) return;
     this.#present = false;
-    this.#announced = false;
     this.#deps.onLeft();
     this.#waitAtMost(this.#deps.rejoinMs);
   };
@@ -79,12 +65,6 @@ export class Presence {
 
   #joined(): void {
     this.#cancel?.();
-    const known = this.#present && !this.#announced;
-    this.#announced = true;
-    if (!known) this.#arrived();
-  }
-
-  #arrived(): void {
     const first = !this.#everCame;
     this.#present = true;
     this.#everCame = true;

@@ -151,7 +151,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     recorder,
     prompts,
     rooms,
-    say: (text) => void replies.say(text),
+    say: (text) => void dialogue.greeted().then(() => replies.say(text)),
     onEndless: (lastWords) => life.end('failed', 'flooded', lastWords),
     clock,
     log,
@@ -159,7 +159,6 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
   const chat = new ChatInput({
     room,
     inbox: core.inbox,
-    onBegins: (identity) => presence.wrote(identity),
     roleOf: (identity) => control.roleOf(identity),
     onMessage: (message) => dialogue.written(message),
     onRejected: (_identity, why) => dialogue.rejected(why),
@@ -168,7 +167,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     log,
   });
   const rejoinMs = claim.channel === 'voice' ? config.figures.rejoinVoiceMs : config.figures.rejoinChatMs;
-  const presence: Presence = new Presence({
+  const presence = new Presence({
     room,
     customerIdentity: claim.customerIdentity,
     // Somebody who was here before a recovery is away, and not expected for the first time.

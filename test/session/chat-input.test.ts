@@ -28,7 +28,6 @@ function setup(options: { stored?: StoreResult; open?: boolean } = {}) {
   const input = new ChatInput({
     room,
     inbox,
-    onBegins: () => {},
     roleOf: (identity) => (identity === 'customer-1' ? 'customer' : undefined),
     onMessage: async (message) => {
       messages.push(message);
