@@ -19,6 +19,7 @@ const shared = {
   // Generous, because a busy machine is no defect: what has to be quick is measured by `npm run bench`.
   testTimeout: 60_000,
   hookTimeout: 60_000,
+  expect: { poll: { timeout: 20_000 } },
   // On a shared machine a whole second may pass between two lines; a defect fails every time.
   retry: process.env.CI ? 2 : 0,
 };

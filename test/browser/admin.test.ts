@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Floor, setupFloor } from '../api/support.ts';
@@ -57,34 +58,41 @@ async function open(
 }
 
 test('an admin invites a person, who signs in with the password shown once and gets an agent to cover', async () => {
+  // Somebody whom no earlier try has invited.
+  const name = `Nora New ${randomInt(100_000, 999_999)}`;
+  const username = name.replace(/ /g, '').toLowerCase();
+  const email = `${username}@example.com`;
   const page = await open(admin, '/admin');
   await page.getByRole('button', { name: 'Invite a person' }).click();
-  await page.getByLabel('E-mail').fill('nora@example.com');
-  await page.getByLabel('Name', { exact: true }).fill('Nora New');
-  await page.getByLabel('Username').fill('nora');
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('Username').fill(username);
   await page.getByRole('button', { name: 'Invite', exact: true }).click();
-  const welcome = page.getByRole('dialog', { name: 'Nora New is in' });
+  const welcome = page.getByRole('dialog', { name: `${name} is in` });
   const password = (await welcome.locator('code').textContent()) ?? '';
   expect(password.length).toBeGreaterThan(8);
   await welcome.getByRole('button', { name: 'Done' }).click();
-  await page.getByRole('grid', { name: 'People' }).getByText('nora@example.com').waitFor();
+  await page.getByRole('grid', { name: 'People' }).getByText(email).waitFor();
 
   await page.getByRole('tab', { name: 'Who supervises what' }).click();
   await page.getByRole('button', { name: /Cover for Paper Pal/ }).click();
-  await page.getByRole('option', { name: 'Nora New' }).click();
+  await page.getByRole('option', { name }).click();
   await page.getByText('Saved.').waitFor();
 
-  const hers = await open({ email: 'nora@example.com', password }, '/agents');
+  const hers = await open({ email, password }, '/agents');
   await hers.getByRole('grid', { name: 'Agents' }).getByText('Paper Pal').waitFor();
 
   await page.getByRole('tab', { name: 'People' }).click();
-  await page.getByRole('button', { name: 'Remove Nora New' }).click();
+  await page.getByRole('button', { name: `Remove ${name}` }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
-  await page.getByText('nora@example.com').waitFor({ state: 'detached' });
+  await page.getByText(email).waitFor({ state: 'detached' });
   expectNoComplaints(page);
 }, 60_000);
 
 test('websites, retention and time zone are changed, with mistakes said, and all of it is in the audit log', async () => {
+  // As an earlier try did not leave it.
+  await floor.database.sql`
+    update businesses set allowed_origins = '{}', retention = default where id = ${business.id}`;
   const page = await open(admin, '/admin?tab=business');
   const websites = page.getByLabel(/Websites that may start conversations/);
   await websites.fill('shop.example/path');
@@ -111,6 +119,8 @@ test('websites, retention and time zone are changed, with mistakes said, and all
 
 test('a callback that a customer was promised is shown, and done once somebody called', async () => {
   const id = await pastInteraction(floor.database, agent, { startedAt: new Date() });
+  // Of an earlier try.
+  await floor.database.sql`delete from callback_requests where business_id = ${business.id}`;
   await floor.database.sql`
     insert into callback_requests (business_id, agent_id, interaction_id, phone_number, reason)
     values (${business.id}, ${agent.id}, ${id}, '+12025550142', 'Wants a person')`;

@@ -121,6 +121,15 @@ async function tabTo(page: Page, what: RegExp): Promise<void> {
   throw new Error(`the keyboard does not reach ${what}`);
 }
 
+/** A shortcut that brings the focus there; once more where the page did not listen yet. */
+async function pressFor(page: Page, key: string, what: RegExp): Promise<void> {
+  const press = async () => {
+    await page.keyboard.press(key);
+    return focused(page);
+  };
+  await expect.poll(press, { timeout: 20_000, interval: 500 }).toMatch(what);
+}
+
 async function write(page: Page, text: string): Promise<void> {
   await page.getByLabel('Write to the customer').fill(text);
   await page.keyboard.press('Enter');
@@ -229,15 +238,13 @@ test('with the keyboard alone, from the floor: a permission is allowed, and the 
   await page.getByRole('region', { name: 'Transcript' }).waitFor();
   const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
   await request.waitFor();
-  await page.keyboard.press('d');
-  expect(await focused(page)).toMatch(/Allow/);
+  await pressFor(page, 'd', /Allow/);
   await page.keyboard.press('Enter');
   await customer.waitForText(/Result: [\s\S]*ref-/);
   await request.waitFor({ state: 'detached' });
   expect(recorder.calls.filter(({ body }) => body.order === order)).toHaveLength(1);
 
-  await page.keyboard.press('t');
-  await expect.poll(() => focused(page)).toMatch(/Take over/);
+  await pressFor(page, 't', /Take over/);
   await page.keyboard.press('Enter');
   const words = page.getByLabel('Write to the customer');
   await entered(page);

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import {
   expectAccessible,
   expectNoComplaints,
@@ -73,45 +73,58 @@ function card(page: Page, interactionId: string) {
   return page.locator('.card').filter({ has: page.locator(`a[href$="${interactionId}"]`) });
 }
 
-// A try that failed has left its calls behind.
-beforeEach(() => recorder.forget());
+/** An order that no test has asked about, nor an earlier try of the same test. */
+let orders = 800;
+function nextOrder(): string {
+  orders += 1;
+  return String(orders);
+}
 
 const callsFor = (order: string) => recorder.calls.filter(({ body }) => body.order === order);
 
 test('a gated tool is decided on the floor while the customer waits in their own page', async () => {
+  const order = nextOrder();
   const customer = await browser.newPage();
   undo.push(() => customer.close());
   await customer.goto(`${stack.apiUrl}/try`);
   await customer.getByRole('button', { name: 'Chat with Ava' }).click();
-  await customer.getByLabel('Your message').fill('please refund order 701');
+  await customer.getByLabel('Your message').fill(`please refund order ${order}`);
   await customer.keyboard.press('Enter');
   const page = await openConsole(stack.supervisor);
-  const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
-  await request.getByText('"order": "701"').waitFor();
+  const request = page
+    .getByRole('group', { name: 'Waits for your decision: refund_order' })
+    .filter({ hasText: `"order": "${order}"` });
+  await request.waitFor();
   await customer
     .getByText(/approval/)
     .first()
     .waitFor();
-  expect(callsFor('701')).toHaveLength(0);
-  expect(await page.title()).toMatch(/^\(\d+\) Floor/);
+  expect(callsFor(order)).toHaveLength(0);
+  await expect.poll(() => page.title()).toMatch(/^\(\d+\) Floor/);
   await request.getByRole('button', { name: 'Allow' }).click();
   await customer
     .getByText(/Result: .*ref-/)
     .first()
     .waitFor();
   await request.waitFor({ state: 'detached' });
-  expect(callsFor('701')).toHaveLength(1);
+  expect(callsFor(order)).toHaveLength(1);
   expectNoComplaints(page);
   expectNoComplaints(customer);
 });
 
 test('with the keyboard alone: arguments are edited, checked by the API, and run as edited', async () => {
+  const order = nextOrder();
   const { customer, path } = await join();
   const page = await openConsole(stack.supervisor, path);
-  await customer.send('please refund order 702');
+  await customer.send(`please refund order ${order}`);
   const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
   await request.waitFor();
-  await page.keyboard.press('d');
+  const press = async () => {
+    await page.keyboard.press('d');
+    return page.evaluate<string>('document.activeElement.textContent');
+  };
+  // Once more where the page did not listen yet.
+  await expect.poll(press, { timeout: 20_000, interval: 500 }).toMatch(/^Allow/);
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
@@ -119,48 +132,49 @@ test('with the keyboard alone: arguments are edited, checked by the API, and run
   await edit.fill('{"order": ');
   await request.getByText(/not valid JSON/).waitFor();
   expect(await request.getByRole('button', { name: 'Allow as edited' }).isDisabled()).toBe(true);
-  await edit.fill('{"order": "702", "amount": 5000}');
+  await edit.fill(`{"order": "${order}", "amount": 5000}`);
   await page.keyboard.press('Tab');
   await page.keyboard.type('only half of it');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await request.getByText(/must be <= 100/).waitFor();
-  await edit.fill('{"order": "702", "amount": 50}');
+  await edit.fill(`{"order": "${order}", "amount": 50}`);
   await request.getByRole('button', { name: 'Allow as edited' }).press('Enter');
   await customer.waitForText(/Result: [\s\S]*ref-/);
-  expect(callsFor('702').map(({ body }) => body)).toEqual([{ order: '702', amount: 50 }]);
+  expect(callsFor(order).map(({ body }) => body)).toEqual([{ order, amount: 50 }]);
   const [decided] = await stack.database.sql`
     select p.note, p.edited_arguments from tool_permissions p
     join tool_calls c on c.interaction_id = p.interaction_id and c.call_id = p.call_id
-    where c.arguments->>'order' = '702'`;
-  expect(decided).toEqual({ note: 'only half of it', edited_arguments: { order: '702', amount: 50 } });
+    where c.arguments->>'order' = ${order}`;
+  expect(decided).toEqual({ note: 'only half of it', edited_arguments: { order, amount: 50 } });
   await request.waitFor({ state: 'detached' });
-  expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toBe(
-    'What was said and done',
-  );
+  await expect
+    .poll(() => page.evaluate('document.activeElement.getAttribute("aria-label")'))
+    .toBe('What was said and done');
 });
 
 test('what was allowed for the whole conversation runs without asking, until it is taken back', async () => {
+  const order = nextOrder();
   const { customer, path } = await join();
   const page = await openConsole(stack.supervisor, path);
   const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
-  await customer.send('please refund order 709');
+  await customer.send(`please refund order ${order}`);
   await request.getByText('Allow this very call again').click();
   await request.getByRole('button', { name: 'Allow' }).click();
   const standing = page.getByRole('group', { name: 'Allowed without asking: refund_order' });
-  await standing.getByText('"order": "709"').waitFor();
+  await standing.getByText(`"order": "${order}"`).waitFor();
   await expectAccessible(page);
-  await expect.poll(() => callsFor('709').length, { timeout: 30_000 }).toBe(1);
+  await expect.poll(() => callsFor(order).length, { timeout: 30_000 }).toBe(1);
   await customer.waitForText(/Result: /);
-  await customer.send('once more: refund order 709');
-  await expect.poll(() => callsFor('709').length, { timeout: 30_000 }).toBe(2);
+  await customer.send(`once more: refund order ${order}`);
+  await expect.poll(() => callsFor(order).length, { timeout: 30_000 }).toBe(2);
   await standing.getByRole('button', { name: 'Ask again from now on' }).click();
   await standing.waitFor({ state: 'detached' });
   await customer.waitFor(() => customer.agentTexts.filter((text) => /Result: /.test(text)).length === 2);
-  await customer.send('and again: refund order 709');
-  await request.getByText('"order": "709"').waitFor();
-  expect(callsFor('709')).toHaveLength(2);
+  await customer.send(`and again: refund order ${order}`);
+  await request.getByText(`"order": "${order}"`).waitFor();
+  expect(callsFor(order)).toHaveLength(2);
   expectNoComplaints(page);
 });
 
@@ -186,15 +200,16 @@ test('what is muted stays muted after a reload, and shortcuts are listed on ?', 
 });
 
 test('a reload in the middle shows the same again, and what is denied then reaches the customer', async () => {
+  const order = nextOrder();
   const { customer, path } = await join();
   const page = await openConsole(stack.supervisor, path);
-  await customer.send('please refund order 703');
+  await customer.send(`please refund order ${order}`);
   await page.getByRole('group', { name: 'Waits for your decision: refund_order' }).waitFor();
   await page.reload();
   const request = page.getByRole('group', { name: 'Waits for your decision: refund_order' });
-  await request.getByText('"order": "703"').waitFor();
+  await request.getByText(`"order": "${order}"`).waitFor();
   const transcript = page.getByRole('region', { name: 'Transcript' });
-  await transcript.getByText('please refund order 703').first().waitFor();
+  await transcript.getByText(`please refund order ${order}`).first().waitFor();
   await transcript.getByText('refund_order').waitFor();
   await request.getByLabel('Note').fill('older than 30 days');
   await request.getByRole('button', { name: 'Deny' }).click();
@@ -203,13 +218,14 @@ test('a reload in the middle shows the same again, and what is denied then reach
     .getByText('refused by a supervisor')
     .or(transcript.getByText('refused', { exact: true }))
     .waitFor();
-  expect(callsFor('703')).toHaveLength(0);
+  expect(callsFor(order)).toHaveLength(0);
 });
 
 test('supervisor and admin decide at the same moment: one wins, the other is told who', async () => {
+  const order = nextOrder();
   const { customer, created } = await join();
   const pages = await Promise.all([openConsole(stack.supervisor), openConsole(admin)]);
-  await customer.send('please refund order 704');
+  await customer.send(`please refund order ${order}`);
   const allow = pages.map((page) =>
     card(page, created.interaction_id).getByRole('button', { name: 'Allow' }),
   );
@@ -220,7 +236,7 @@ test('supervisor and admin decide at the same moment: one wins, the other is tol
   const told = pages.map((page) => page.getByText(/Already decided by (Sam Supervisor|Ada Admin): allowed/));
   await Promise.race(told.map((notice) => notice.waitFor()));
   await customer.waitForText(/Result: .*ref-/);
-  expect(callsFor('704')).toHaveLength(1);
+  expect(callsFor(order)).toHaveLength(1);
   const shown = await Promise.all(told.map((notice) => notice.count()));
   expect(shown.toSorted()).toEqual([0, 1]);
 });

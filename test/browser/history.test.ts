@@ -100,7 +100,7 @@ test('a supervisor finds a conversation by what was said, plays it along its tim
   const digits = String(randomInt(100_000, 999_999));
   const parcel = `Asked for parcel ${digits}.`;
   const kettle = `A kettle exploded; refund ${digits} asked for.`;
-  await archived({
+  const exploded = await archived({
     words: [
       `My kettle <i>exploded</i> k${digits}.`,
       'That is dreadful.',
@@ -162,7 +162,8 @@ test('a supervisor finds a conversation by what was said, plays it along its tim
   ]);
   expect(await readFile(await file.path(), 'utf8')).toMatch(/That is dreadful/);
   const audit = await floor.database.sql`
-    select actor_id from audit_events where action = 'archive.exported' and actor_id = ${supervisor.id}`;
+    select actor_id from audit_events
+    where action = 'archive.exported' and actor_id = ${supervisor.id} and subject_id = ${exploded}`;
   expect(audit).toHaveLength(1);
   expectNoComplaints(page);
 }, 120_000);

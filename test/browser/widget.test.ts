@@ -14,8 +14,8 @@ let browser: TestBrowser;
 let agent: Agent;
 let shop: Server;
 let stranger: Server;
-/** What is asked while the dialog is open is answered when it is closed. */
-const closed = Promise.withResolvers<void>();
+/** What is asked while the dialog is open is answered when it is closed; by its words. */
+const closed = new Map<string, Promise<void>>();
 
 /** A shop on another site (localhost is none of 127.0.0.1's), under the policy that docs/console.md recommends. */
 async function startShop(): Promise<Server> {
@@ -37,13 +37,18 @@ const originOf = (server: Server) => `http://localhost:${(server.address() as Ad
 
 beforeAll(async () => {
   model = await setupModel(async (request) => {
-    if (request.lastUser.includes('Anybody there?')) await closed.promise;
+    await closed.get(request.lastUser);
     return `You said: ${request.lastUser}`;
   });
   model.background(wantsJson, () => ({ text: '{}' }));
   [stack, browser] = await Promise.all([
     // Pages of the shop take their time on a busy machine.
-    setupStack({ openaiBaseUrl: model.openaiBaseUrl, figures: { rejoinChatMs: 60_000 } }),
+    setupStack({
+      openaiBaseUrl: model.openaiBaseUrl,
+      figures: { rejoinChatMs: 60_000 },
+      // Each try of a test leaves a chat open for that long.
+      env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
+    }),
     openBrowser(),
   ]);
   agent = await stack.createAgent({ name: 'Paper Pal', maxConcurrentInteractions: 10 });
@@ -82,8 +87,9 @@ test('a customer of the shop chats through the real stack', async () => {
   await frame.getByText('An AI assistant of Harbour Goods answers you.').waitFor();
   await frame.getByRole('button', { name: 'Start the chat' }).click();
   await frame.locator('.line.agent').filter({ hasText: 'AI assistant' }).waitFor();
-  await frame.getByRole('textbox', { name: 'Your message' }).fill('Do you have ink?');
-  await page.keyboard.press('Enter');
+  const message = frame.getByRole('textbox', { name: 'Your message' });
+  await message.fill('Do you have ink?');
+  await message.press('Enter');
   await frame.getByText('You said: Do you have ink?').first().waitFor();
 
   // The answer may be there before the message is stored.
@@ -108,7 +114,7 @@ test('a customer walks on to other pages of the shop, and the chat goes with the
   const message = frame.getByRole('textbox', { name: 'Your message' });
   const said = (words: string) => frame.locator('.line').filter({ hasText: words }).first().waitFor();
   await message.fill(paper);
-  await page.keyboard.press('Enter');
+  await message.press('Enter');
   await said(`You said: ${paper}`);
 
   await page.getByRole('link', { name: 'To the cart' }).click();
@@ -161,17 +167,24 @@ test('the keyboard opens it, is in it, and comes back to the button; what came m
   await dialog.waitFor({ state: 'hidden' });
   await button.waitFor();
   expect(await button.getAttribute('aria-expanded')).toBe('false');
+  await expect.poll(() => button.evaluate((node) => node === document.activeElement)).toBe(true);
 
   await page.keyboard.press('Enter');
   await start.click();
   const message = frame.getByRole('textbox', { name: 'Your message' });
-  await message.fill('Anybody there?');
-  await page.keyboard.press('Enter');
-  await page.keyboard.press('Escape');
+  const words = `Anybody there, ${randomInt(100_000, 999_999)}?`;
+  const isClosed = Promise.withResolvers<void>();
+  closed.set(words, isClosed.promise);
+  await message.fill(words);
+  await message.press('Enter');
+  await message.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
-  closed.resolve();
+  isClosed.resolve();
   await page.getByRole('button', { name: /Ask us \(\d new\)/ }).click();
-  await frame.locator('.line.agent').filter({ hasText: 'You said: Anybody there?' }).waitFor();
+  await frame
+    .locator('.line.agent')
+    .filter({ hasText: `You said: ${words}` })
+    .waitFor();
 }, 60_000);
 
 test('a page of an origin that the business does not allow gets no chat, and its visitors a word about it', async () => {

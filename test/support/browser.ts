@@ -21,8 +21,17 @@ const violationsSchema = z.array(
   }),
 );
 
+/** Colours that are on their way from one to another have no contrast of their own. */
+const SETTLED = `Promise.race([
+  Promise.all(document.getAnimations()
+    .filter((one) => one.playState === 'running' && one.effect?.getComputedTiming().endTime !== Infinity)
+    .map(({ finished }) => finished.catch(() => undefined))),
+  new Promise((resolve) => setTimeout(resolve, 5_000)),
+]).then(() => undefined)`;
+
 /** No violations of what axe can check, in the state in which the page is now. */
 export async function expectAccessible(page: Page): Promise<void> {
+  await page.evaluate(SETTLED);
   // Past the page's policy, which rightly forbids scripts from elsewhere.
   await page.evaluate(await readFile(axePath, 'utf8'));
   const violations = violationsSchema.parse(
