@@ -131,6 +131,7 @@ test('the agent ends: goodbye is said, the room closes, facts and the model’s 
 
 test('a wrap-up that can not be used is asked for again and repaired', async () => {
   const { customer, created } = await join();
+  wrapUps = 0;
   await customer.send('file this badly first');
   await customer.waitForText(/Heard/);
   await customer.send('goodbye');

@@ -13,6 +13,8 @@ const AGENTS_VOICE = 'coral';
 /** Of the tests' customers. */
 const CALLERS_VOICE = 'echo';
 const SAID = { deadlineMs: 60_000 };
+/** A lookup that a busy machine holds up counts as none, and the words are made anew: then another call is made. */
+const TIMES = 3;
 
 let model: ScriptedModel;
 let speech: TestSpeech;
@@ -68,13 +70,25 @@ async function setup(words = (line: string) => `Hello from line ${line} of {{bus
         from interaction_steps where interaction_id = ${created.interaction_id} and step_type = 'speech'`;
       return row && row.sentences >= sentences ? row : undefined;
     }, 60_000);
+  /** The sentences with the number of this line that the speech service was asked for by an agent. */
+  const made = () =>
+    speech.spoken.filter(({ input, voice }) => input.includes(line) && voice !== CALLERS_VOICE);
   return {
     agent,
     line,
     call,
     speechOf,
-    /** The sentences with the number of this line that the speech service was asked for by an agent. */
-    made: () => speech.spoken.filter(({ input, voice }) => input.includes(line) && voice !== CALLERS_VOICE),
+    made,
+    /** Does that until nothing of this line was made anew for it. */
+    async again<T>(act: () => Promise<T>): Promise<T> {
+      for (let time = 1; ; time += 1) {
+        const { length: before } = made();
+        const result = await act();
+        if (made().length > before && time < TIMES) continue;
+        expect(made()).toHaveLength(before);
+        return result;
+      }
+    },
     /** A caller who hangs up when all of the greeting has been made. */
     async firstCall(body = {}) {
       const joined = await call(body);
@@ -98,17 +112,18 @@ function splitGreeting(greeting: string): number {
 }
 
 test('a greeting is made for the first caller, and the next one hears it from what was kept', async () => {
-  const { line, call, firstCall, made, speechOf } = await setup();
+  const { line, again, call, firstCall, made, speechOf } = await setup();
   const first = await firstCall();
   expect(first.kept).toBeLessThan(first.sentences);
   expect(first.characters).toBeGreaterThan(20);
-  const { length: times } = made();
-  expect(times).toBeGreaterThan(0);
+  expect(made().length).toBeGreaterThan(0);
 
-  const second = await call();
-  const { text } = await second.customer.waitForText(line, SAID);
+  const { second, text } = await again(async () => {
+    const second = await call();
+    const { text } = await second.customer.waitForText(line, SAID);
+    return { second, text };
+  });
   expect(second.customer.soundBetweenMs(0, Date.now())).toBeGreaterThan(500);
-  expect(made()).toHaveLength(times);
   const { sentences, kept, characters } = await speechOf(second);
   expect(kept).toBe(sentences);
   expect(characters).toBe(0);
@@ -167,17 +182,19 @@ test('a sentence with the caller’s number is made for each call, and what is s
 
 test('a kept greeting that is interrupted is recorded as far as it was heard', async () => {
   const told = Array.from({ length: 12 }, (_, nth) => `This is sentence ${nth + 1} of what we want to say.`);
-  const { call, firstCall, line, made } = await setup((number) =>
+  const { again, call, firstCall, line } = await setup((number) =>
     [`Hello from line ${number}.`, ...told].join(' '),
   );
   await firstCall();
-  const { length: times } = made();
-  const { customer, created } = await call();
-  await customer.prepare('Stop, that is enough.');
-  await customer.waitFor(() => customer.texts.some(({ text }) => text.includes('sentence 2')), SAID);
+  const { customer, created } = await again(async () => {
+    const joined = await call();
+    await joined.customer.prepare('Stop, that is enough.');
+    const heard = () => joined.customer.texts.some(({ text }) => text.includes('sentence 2'));
+    await joined.customer.waitFor(heard, SAID);
+    return joined;
+  });
   await sayClearly(customer, 'Stop, that is enough.', /Stop/);
   await customer.waitForText(/You said: Stop/, SAID);
-  expect(made()).toHaveLength(times);
   const said = await waitUntil(async () => {
     const [row] = await stack.database.sql`
       select content, interrupted from interaction_messages

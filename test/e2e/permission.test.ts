@@ -33,7 +33,7 @@ beforeAll(async () => {
   stack = await setupStack({
     openaiBaseUrl: model.openaiBaseUrl,
     env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
-    figures: { metricsMs: 300, permissionTimeoutMs: 9_000, reassuranceMs: 1_500 },
+    figures: { metricsMs: 300, permissionTimeoutMs: 20_000, reassuranceMs: 1_500 },
   });
   agent = await stack.createAgent({
     maxConcurrentInteractions: 10,
@@ -137,7 +137,7 @@ test('nobody decides: the request times out by the database’s clock and the mo
   const { customer, created } = await join();
   await customer.send('please refund order 504');
   await pendingPermission(created.interaction_id);
-  await customer.waitForText(/nobody decided/, { deadlineMs: 30_000 });
+  await customer.waitForText(/nobody decided/, { deadlineMs: 45_000 });
   const row = await pendingPermission(created.interaction_id);
   expect(row.status).toBe('timeout');
   expect(callsFor('504')).toHaveLength(0);

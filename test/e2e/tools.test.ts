@@ -31,7 +31,10 @@ beforeAll(async () => {
   model = await setupModel(namedToolModel);
   model.background(wantsJson, () => ({ text: '{}' }));
   recorder = await setupRecorder();
-  stack = await setupStack({ openaiBaseUrl: model.openaiBaseUrl });
+  stack = await setupStack({
+    openaiBaseUrl: model.openaiBaseUrl,
+    env: { LIMIT_ADDRESS_OPEN: '50', LIMIT_ADDRESS_PER_MINUTE: '100' },
+  });
 }, 90_000);
 
 afterAll(async () => {
@@ -51,15 +54,9 @@ const rest = (path: string, description = 'Does it.') => ({
   description,
 });
 
-/** A supervisor has at most three agents. */
-async function anotherSupervisor(): Promise<string> {
-  return (await stack.database.createUser({ businessId: stack.business.id })).id;
-}
-
 /** A conversation under way, whose agent has the tool `look`. */
-async function talk(requiresPermission = false, supervisorId = stack.supervisor.id) {
+async function talk(requiresPermission = false) {
   const agent = await stack.createAgent({
-    supervisorId,
     tools: [{ toolName: 'look', toolConfig: rest('look'), requiresPermission }],
   });
   const { customer, created } = await stack.join(agent);
@@ -146,7 +143,7 @@ async function talkWithAsking(tool: string) {
     params: { timeout: ASKING_SECONDS },
   };
   const tools = [{ toolName: tool, toolConfig }];
-  const agent = await stack.createAgent({ supervisorId: await anotherSupervisor(), tools });
+  const agent = await stack.createAgent({ tools });
   const { customer, created } = await stack.join(agent);
   customers.push(customer);
   await customer.waitForText(/AI assistant/);
@@ -189,7 +186,7 @@ test('nobody is asked for a password, whatever a tool wants', async () => {
 });
 
 test('the same call twice in one turn runs once, and both have its outcome', async () => {
-  const { customer, id } = await talk(false, await anotherSupervisor());
+  const { customer, id } = await talk();
   const before = recorder.calls.length;
   await customer.send('use look twice');
   await customer.waitForText(/Result: /);
