@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agentSnapshotSchema } from '../../src/database/rows.ts';
 import { startInteraction } from '../database/floor.ts';
 import type { Agent, Business, Person, ToolRow } from '../support/fixtures.ts';
-import { type Answer, type Floor, setupFloor } from './support.ts';
+import { type Answer, type Floor, forEachTry, setupFloor } from './support.ts';
 
 const ORDERS = { transport: 'stdio', server: 'orders' };
 const TOOLS: ToolRow[] = [
@@ -18,6 +18,8 @@ let cover: Person;
 let strangeAdmin: Person;
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   business = await database.createBusiness();
   const other = await database.createBusiness();

@@ -5,7 +5,7 @@ import { completeInteraction } from '../../src/database/interactions.ts';
 import { appendRecords } from '../../src/database/records.ts';
 import { gatedCall, startInteraction } from '../database/floor.ts';
 import type { Agent, Business, Person } from '../support/fixtures.ts';
-import { type Floor, setupFloor } from './support.ts';
+import { type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let business: Business;
@@ -65,6 +65,8 @@ async function conversation(given: Conversation): Promise<string> {
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   business = await database.createBusiness({
     timeZone: 'Europe/Amsterdam',
@@ -402,7 +404,7 @@ describe('an export', () => {
     await sql`
       with copies as (
         insert into interactions (business_id, agent_id, interaction_type, livekit_room_id, status, started_at, ended_at)
-        select business_id, agent_id, interaction_type, 'copy-' || n, 'completed', started_at + (n / 3) * interval '1 s', ended_at
+        select business_id, agent_id, interaction_type, ${`copy-${template}-`} || n, 'completed', started_at + (n / 3) * interval '1 s', ended_at
         from interactions, generate_series(1, 1203) n where id = ${template} returning id)
       insert into interaction_archives (interaction_id, business_id, summary)
       select id, ${business.id}, 'multitude' from copies`;

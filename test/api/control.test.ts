@@ -12,7 +12,7 @@ import {
 } from '../../src/domain/identities.ts';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { openInteraction } from './gated-call.ts';
-import { eventually, type Floor, setupFloor } from './support.ts';
+import { eventually, type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let supervisor: Person;
@@ -23,6 +23,8 @@ let calls: Agent;
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   const { id: businessId } = await database.createBusiness();
   [supervisor, admin, colleague] = await Promise.all([

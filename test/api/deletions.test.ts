@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Agent, Person } from '../support/fixtures.ts';
-import { eventually, type Floor, setupFloor } from './support.ts';
+import { eventually, type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let agent: Agent;
@@ -9,6 +9,8 @@ let supervisor: Person;
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { id: businessId } = await floor.database.createBusiness();
   admin = await floor.database.createUser({ businessId, role: 'admin' });
   supervisor = await floor.database.createUser({ businessId });
@@ -60,6 +62,8 @@ it('refuses supervisors, strangers and requests that name nobody or two', async 
 
 it('shows on the metrics port what retention has removed', async () => {
   const { database, api } = floor;
+  // Of an earlier try.
+  await database.sql`delete from floorwalker.retention_progress`;
   await database.sql`
     insert into floorwalker.retention_progress (business_id, interactions, metrics)
     values (${agent.businessId}, 7, 40)`;

@@ -3,7 +3,7 @@ import { AccessToken } from 'livekit-server-sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { requestGatedCall } from './gated-call.ts';
-import { apiSettings, eventually, type Floor, setupFloor, startApi } from './support.ts';
+import { apiSettings, eventually, type Floor, forEachTry, setupFloor, startApi } from './support.ts';
 
 let floor: Floor;
 let supervisor: Person;
@@ -11,6 +11,8 @@ let agent: Agent;
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const business = await floor.database.createBusiness();
   supervisor = await floor.database.createUser({ businessId: business.id });
   agent = await floor.database.createAgent({ businessId: business.id, supervisorId: supervisor.id });

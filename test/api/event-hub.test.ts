@@ -11,7 +11,7 @@ import { ManualClock } from '../support/clock.ts';
 import { setupDatabase, type TestDatabase } from '../support/database.ts';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { type Gateway, setupGateway } from '../support/gateway.ts';
-import { eventually } from './support.ts';
+import { eventually, forEachTry } from './support.ts';
 
 /** Far beyond what any test lets pass. */
 const LONG_MS = 24 * 3_600_000;
@@ -27,6 +27,8 @@ const hubs: EventHub[] = [];
 beforeAll(async () => {
   database = await setupDatabase();
   gateway = await setupGateway(database.supabaseUrl);
+});
+forEachTry(async () => {
   const business = await database.createBusiness();
   supervisor = await database.createUser({ businessId: business.id });
   admin = await database.createUser({ businessId: business.id, role: 'admin' });

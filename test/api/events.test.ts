@@ -8,7 +8,15 @@ import { finishToolCall, requestToolCall, startToolCall } from '../../src/databa
 import { newCall, startInteraction } from '../database/floor.ts';
 import type { Agent, Business, Person } from '../support/fixtures.ts';
 import { type OpenStream, openStream, type StreamEvent } from './event-stream.ts';
-import { apiSettings, eventually, type Floor, setupFloor, startApi, type TestApi } from './support.ts';
+import {
+  apiSettings,
+  eventually,
+  type Floor,
+  forEachTry,
+  setupFloor,
+  startApi,
+  type TestApi,
+} from './support.ts';
 
 let floor: Floor;
 let second: TestApi;
@@ -24,6 +32,8 @@ const streams: OpenStream[] = [];
 beforeAll(async () => {
   floor = await setupFloor();
   second = await startApi(apiSettings(floor.database, floor.livekit));
+});
+forEachTry(async () => {
   const { database } = floor;
   business = await database.createBusiness();
   const other = await database.createBusiness();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { type OpenInteraction, openInteraction, requestGatedCall } from './gated-call.ts';
-import { type Answer, type Floor, setupFloor } from './support.ts';
+import { type Answer, type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let supervisor: Person;
@@ -14,6 +14,8 @@ let talk: OpenInteraction;
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   const business = await database.createBusiness();
   const other = await database.createBusiness();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Business, Person } from '../support/fixtures.ts';
-import { type Floor, setupFloor } from './support.ts';
+import { type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let business: Business;
@@ -8,6 +8,8 @@ let supervisor: Person;
 let cover: Person;
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   business = await database.createBusiness({ name: 'Harbour Goods', timeZone: 'Europe/Amsterdam' });
   supervisor = await database.createUser({ businessId: business.id, name: 'Sam' });

@@ -3,7 +3,7 @@ import { createClient } from '@supabase/supabase-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startInteraction } from '../database/floor.ts';
 import type { Business, Person } from '../support/fixtures.ts';
-import { type Answer, type Floor, setupFloor } from './support.ts';
+import { type Answer, type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let business: Business;
@@ -12,6 +12,8 @@ let supervisor: Person;
 let strangeAdmin: Person;
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   business = await database.createBusiness();
   const other = await database.createBusiness();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pastInteraction } from '../database/floor.ts';
 import type { Agent, Business, Person } from '../support/fixtures.ts';
-import { type Floor, setupFloor } from './support.ts';
+import { type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let business: Business;
@@ -21,6 +21,8 @@ function noon(daysAgo: number): Date {
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   business = await database.createBusiness({ timeZone: 'Pacific/Auckland' });
   const businessId = business.id;

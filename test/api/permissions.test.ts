@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashToolCall } from '../../src/tools/canonical-hash.ts';
 import type { Agent, Person } from '../support/fixtures.ts';
 import { type OpenInteraction, openInteraction, requestGatedCall } from './gated-call.ts';
-import { type Floor, setupFloor } from './support.ts';
+import { type Floor, forEachTry, setupFloor } from './support.ts';
 
 const REFUND_SCHEMA = {
   type: 'object',
@@ -22,6 +22,8 @@ let interaction: OpenInteraction;
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const { database } = floor;
   const business = await database.createBusiness();
   const other = await database.createBusiness();

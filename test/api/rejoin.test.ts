@@ -2,13 +2,15 @@ import { decodeJwt } from 'jose';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Agent } from '../support/fixtures.ts';
-import { type Body, type Floor, setupFloor } from './support.ts';
+import { type Body, type Floor, forEachTry, setupFloor } from './support.ts';
 
 let floor: Floor;
 let agent: Agent;
 
 beforeAll(async () => {
   floor = await setupFloor();
+});
+forEachTry(async () => {
   const business = await floor.database.createBusiness();
   agent = await floor.database.createAgent({ businessId: business.id });
 });

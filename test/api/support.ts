@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { expect } from 'vitest';
+import { beforeAll, beforeEach, expect } from 'vitest';
 import { z } from 'zod';
 import { ApiServer } from '../../src/api/server.ts';
 import type { ApiSettings } from '../../src/api/settings.ts';
@@ -208,11 +208,19 @@ export async function setupFloor(overrides: ApiOverrides = {}): Promise<Floor> {
   };
 }
 
+/** Before the first test, and before one that is tried again: what a try left behind is no part of the next. */
+export function forEachTry(setup: () => Promise<void>): void {
+  beforeAll(setup);
+  beforeEach(async ({ task }) => {
+    if (task.result?.retryCount) await setup();
+  });
+}
+
 /** Polls until the probe gives something other than undefined; fails with the label at the deadline. */
 export async function eventually<T>(
   label: string,
   probe: () => T | undefined | Promise<T | undefined>,
-  withinMs = 10_000,
+  withinMs = 20_000,
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
