@@ -99,6 +99,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
         recordings,
         modelMs: options.modelMs,
         speechMs: options.speechMs,
+        dataDir: options.data === undefined ? undefined : resolve(options.data),
       });
       const running = stack;
       await running.rest();

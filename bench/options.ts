@@ -59,6 +59,8 @@ export interface BenchOptions {
   readonly interactions: number;
   readonly metrics: number;
   readonly queries: number;
+  /** Keeps the database, with what `queries` has made, for the next run. */
+  readonly data: string | undefined;
   /** Where the JSON goes; by default a new file in `bench/results`. */
   readonly json: string | undefined;
 }
@@ -103,6 +105,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --interactions N  ended interactions behind the queries (100000; the goal is stated for 1000000)
   --metrics N    rows of metrics of open chats beside them (1000000; the goal is stated for 10000000)
   --queries N    queries of each kind (20)
+  --data DIR     keeps the database there, so that the next run of \`queries\` need not make it; metrics last for an hour
   --json FILE    where the JSON goes (bench/results/<time>.json)
 `;
 
@@ -115,6 +118,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     options: {
       help: { type: 'boolean', short: 'h', default: false },
       json: { type: 'string' },
+      data: { type: 'string' },
       voices: { type: 'string', default: SCENE_KINDS.join(',') },
       'full-stops': { type: 'boolean', default: false },
       chats: number(15),
@@ -186,6 +190,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     interactions: count('interactions', values.interactions, 10_000_000),
     metrics: count('metrics', values.metrics, 100_000_000),
     queries: count('queries', values.queries),
+    data: values.data,
     json: values.json,
   };
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -47,20 +47,31 @@ async function writeRecordings(recordings: readonly Recording[], file: string): 
  *
  * @param options.recordings what callers say besides what the speech server's own voices can.
  * @param options.speechMs how long the speech server takes for a sentence.
+ * @param options.dataDir where the database is kept; without it, it goes when the run ends.
  */
 export async function startServers(
   logFile: (name: string) => string,
   onStop: (undo: () => Promise<void>) => void,
-  { recordings, speechMs }: { readonly recordings: readonly Recording[]; readonly speechMs: number },
+  {
+    recordings,
+    speechMs,
+    dataDir: kept,
+  }: {
+    readonly recordings: readonly Recording[];
+    readonly speechMs: number;
+    readonly dataDir: string | undefined;
+  },
 ): Promise<Servers> {
   const binary = await findLiveKitServer(processEnvironment());
   if (!binary) throw new Error('No livekit-server was found. "node scripts/setup.mjs" brings one.');
-  const dataDir = await mkdtemp(join(tmpdir(), 'floorwalker-bench-'));
+  const dataDir = kept ?? (await mkdtemp(join(tmpdir(), 'floorwalker-bench-')));
+  await mkdir(dataDir, { recursive: true });
   // As in production, fsync and all; commit times are written down besides, to know when a decision took effect.
   const postgres = await startPostgres({
     dataDir,
-    password: crypto.randomUUID(),
-    temporary: true,
+    // The next run on a kept folder has to know it; all that is in there is made up.
+    password: kept === undefined ? crypto.randomUUID() : 'kept',
+    temporary: kept === undefined,
     settings: { track_commit_timestamp: 'on' },
     logFile: logFile('postgres'),
   });

@@ -88,7 +88,12 @@ export class Stack {
     {
       modelMs,
       ...speech
-    }: { readonly recordings: readonly Recording[]; readonly modelMs: number; readonly speechMs: number },
+    }: {
+      readonly recordings: readonly Recording[];
+      readonly modelMs: number;
+      readonly speechMs: number;
+      readonly dataDir: string | undefined;
+    },
   ): Promise<Stack> {
     const servers = await startServers(logFile, (step) => undo.push(step), speech);
     const model = await startModel(modelMs);

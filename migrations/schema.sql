@@ -87,6 +87,17 @@ create table floorwalker.search_configurations (
   constraint search_configurations_business_id_fkey FOREIGN KEY (business_id) REFERENCES businesses(id) ON DELETE CASCADE
 );
 
+create unlogged table floorwalker.tracks (
+  interaction_id uuid not null,
+  since timestamp with time zone not null,
+  until timestamp with time zone not null,
+  times jsonb not null,
+  scores jsonb not null,
+  sentiments jsonb not null,
+  folded_at timestamp with time zone not null,
+  constraint tracks_pkey PRIMARY KEY (interaction_id)
+);
+
 create unlogged table floorwalker.unfinished_answers (
   interaction_id uuid not null,
   item_id text not null,
@@ -921,19 +932,27 @@ CREATE INDEX idx_interaction_steps_order ON public.interaction_steps USING btree
 
 CREATE INDEX idx_interactions_address ON public.interactions USING btree (address_hash, created_at DESC) WHERE (address_hash IS NOT NULL);
 
+CREATE INDEX idx_interactions_agent_newest ON public.interactions USING btree (agent_id, created_at DESC, id DESC);
+
 CREATE INDEX idx_interactions_agent_status ON public.interactions USING btree (agent_id, status, started_at DESC);
 
 CREATE INDEX idx_interactions_business_created ON public.interactions USING btree (business_id, created_at DESC);
 
+CREATE INDEX idx_interactions_business_started ON public.interactions USING btree (business_id, started_at) WHERE (kind = 'live'::text);
+
+CREATE INDEX idx_interactions_channel_newest ON public.interactions USING btree (interaction_type, created_at DESC, id DESC);
+
 CREATE INDEX idx_interactions_customer ON public.interactions USING btree (customer_id) WHERE (customer_id IS NOT NULL);
 
-CREATE INDEX idx_interactions_figures ON public.interactions USING btree (agent_id, started_at) INCLUDE (duration_seconds) WHERE ((kind = 'live'::text) AND (status = 'completed'::text));
+CREATE INDEX idx_interactions_failed ON public.interactions USING btree (created_at DESC, id DESC) WHERE (status = 'failed'::text);
 
 CREATE INDEX idx_interactions_newest ON public.interactions USING btree (created_at DESC, id DESC);
 
 CREATE INDEX idx_interactions_open ON public.interactions USING btree (queued_at) WHERE (status = ANY (ARRAY['queued'::text, 'active'::text]));
 
 CREATE INDEX idx_interactions_phone_date ON public.interactions USING btree (business_id, phone_number, started_at DESC);
+
+CREATE INDEX idx_interactions_rehearsals ON public.interactions USING btree (created_at DESC, id DESC) WHERE (kind = 'rehearsal'::text);
 
 CREATE INDEX idx_interactions_retention ON public.interactions USING btree (business_id, ended_at) WHERE (purged_at IS NULL);
 
@@ -1186,10 +1205,19 @@ declare
   transcripts bigint := 0;
   removed_metrics bigint;
   removed_customers bigint := 0;
+  shortest constant integer := least(floorwalker.retention_figure(p_business.retention, 'archives_days', 90),
+    floorwalker.retention_figure(p_business.retention, 'failed_rehearsals_days', 365),
+    floorwalker.retention_figure(p_business.retention, 'rehearsals_days', 730));
+  shortest_transcript constant integer :=
+    least(shortest, floorwalker.retention_figure(p_business.retention, 'transcripts_days', shortest));
+  certain constant timestamptz := clock_timestamp() - make_interval(days => shortest);
+  certain_transcript constant timestamptz := clock_timestamp() - make_interval(days => shortest_transcript);
 begin
   for due in
     select i.id, i.customer_id from interactions i
     where i.business_id = p_business.id and i.purged_at is null
+      -- What is certainly kept need not be looked at.
+      and i.ended_at < certain
       and i.ended_at < clock_timestamp() - make_interval(days => floorwalker.keep_days(p_business, i))
     order by i.agent_id, i.id limit p_limit for update of i skip locked
   loop
@@ -1199,6 +1227,7 @@ begin
   for due in
     select i.id from interactions i
     where i.business_id = p_business.id and i.purged_at is null and i.transcript_purged_at is null
+      and i.ended_at < certain_transcript
       and floorwalker.keep_transcript_days(p_business, i) < floorwalker.keep_days(p_business, i)
       and i.ended_at < clock_timestamp() - make_interval(days => floorwalker.keep_transcript_days(p_business, i))
     order by i.agent_id, i.id limit p_limit - purged for update of i skip locked
@@ -1439,6 +1468,10 @@ CREATE OR REPLACE FUNCTION floorwalker.check_limits(p_business businesses, p_age
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 declare
+  -- Kept: what calls the clock itself can't be looked up in an index.
+  moment constant timestamptz := clock_timestamp();
+  minute_ago constant timestamptz := moment - interval '1 minute';
+  today constant timestamptz := date_trunc('day', moment at time zone p_business.time_zone) at time zone p_business.time_zone;
   most numeric;
   recent timestamptz[];
   minutes numeric;
@@ -1447,7 +1480,7 @@ begin
   if p_address_hash is not null and most is not null then
     select array_agg(created_at) into recent from interactions
     where address_hash = p_address_hash and business_id = p_business.id
-      and created_at > clock_timestamp() - interval '1 minute';
+      and created_at > minute_ago;
     if coalesce(cardinality(recent), 0) >= most then
       perform floorwalker.fail('rate_limited', 'Too many conversations were started from this address.',
         jsonb_build_object('limit', 'per_address_per_minute', 'retry_after_seconds', floorwalker.seconds_until_free(recent, most)));
@@ -1465,7 +1498,7 @@ begin
   most := floorwalker.limit_of(p_business.limits, p_limits, 'per_agent_per_minute');
   if most is not null then
     select array_agg(created_at) into recent from interactions
-    where agent_id = p_agent_id and created_at > clock_timestamp() - interval '1 minute';
+    where agent_id = p_agent_id and created_at > minute_ago;
     if coalesce(cardinality(recent), 0) >= most then
       perform floorwalker.fail('rate_limited', 'This agent is asked for by too many people at once.',
         jsonb_build_object('limit', 'per_agent_per_minute', 'retry_after_seconds', floorwalker.seconds_until_free(recent, most)));
@@ -1481,10 +1514,9 @@ begin
 
   most := floorwalker.limit_of(p_business.limits, p_limits, 'per_business_minutes_per_day');
   if most is not null then
-    select coalesce(sum(extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at)), 0) / 60 into minutes
+    select coalesce(sum(extract(epoch from coalesce(ended_at, moment) - started_at)), 0) / 60 into minutes
     from interactions
-    where business_id = p_business.id and kind = 'live' and started_at >=
-      date_trunc('day', clock_timestamp() at time zone p_business.time_zone) at time zone p_business.time_zone;
+    where business_id = p_business.id and kind = 'live' and started_at >= today;
     if minutes >= most then
       perform floorwalker.fail('business_limit_reached', 'This business has used its minutes of today.',
         jsonb_build_object('limit', 'per_business_minutes_per_day', 'retry_after_seconds', 3600));
@@ -1972,6 +2004,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.day_key(p_business_id uuid, p_kind text, p_day integer)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select 'day:' || p_kind || ':' || p_business_id || ':' || p_day
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.day_number(p_moment timestamp with time zone)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select floor(extract(epoch from p_moment) / 86400)::integer
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.day_of(p_business_id uuid, p_moment timestamp with time zone)
  RETURNS date
  LANGUAGE sql
@@ -2332,7 +2384,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION floorwalker.find_archives(p_filter jsonb, p_after_time timestamp with time zone, p_after_id uuid, p_limit integer, p_walk integer DEFAULT 1500)
+CREATE OR REPLACE FUNCTION floorwalker.find_archives(p_filter jsonb, p_after_time timestamp with time zone, p_after_id uuid, p_limit integer, p_walk integer DEFAULT 500)
  RETURNS TABLE(interaction_id uuid, happened_at timestamp with time zone)
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 50
@@ -2345,7 +2397,9 @@ AS $function$
 declare
   me constant users := floorwalker.require_actor();
   conditions constant jsonb := floorwalker.archive_conditions(p_filter);
-  wanted_keys constant text[] := array(select jsonb_array_elements_text(conditions -> 'keys'));
+  -- Without the kind, which both ways of looking see to.
+  wanted_keys constant text[] := array(
+    select k from jsonb_array_elements_text(conditions -> 'keys') k where k not like 'kind:%');
   digits constant text := '%' || (conditions ->> 'digits') || '%';
   asked constant text := conditions ->> 'text';
   wanted_kind constant text := coalesce(p_filter ->> 'kind', 'live');
@@ -2355,7 +2409,18 @@ declare
   after_time constant timestamptz := coalesce(p_after_time, 'infinity');
   after_id constant uuid := coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   agents_seen uuid[];
-  scope text[] := array['business:' || me.business_id];
+  -- Of a whole business the day's key says it.
+  scope text[];
+  walked uuid[];
+  walked_at timestamptz[];
+  before_time timestamptz;
+  before_id uuid;
+  day integer;
+  first_day integer;
+  days integer;
+  stretch text[];
+  more uuid[];
+  more_at timestamptz[];
   ids uuid[];
   times timestamptz[];
 begin
@@ -2378,37 +2443,55 @@ begin
     return;
   end if;
 
-  select array_agg(hits.interaction_id), array_agg(hits.happened_at) into ids, times from (
-    select n.interaction_id, n.happened_at
-    from floorwalker.newest_archives(me.business_id, agents_seen, wanted_kind, from_time, to_time,
-      after_time, after_id, p_walk) with ordinality n (interaction_id, happened_at, place)
-    join floorwalker.archive_search s on s.interaction_id = n.interaction_id
+  -- What is frequent is among the newest.
+  select array_agg(n.interaction_id order by n.place), array_agg(n.happened_at order by n.place) into walked, walked_at
+  from floorwalker.newest_archives(me.business_id, agents_seen, wanted_kind, from_time, to_time,
+    after_time, after_id, p_walk) with ordinality n (interaction_id, happened_at, place);
+  select coalesce(array_agg(hits.id), '{}'), coalesce(array_agg(hits.at), '{}') into ids, times from (
+    select n.id, n.at from unnest(walked, walked_at) with ordinality n (id, at, place)
+    join floorwalker.archive_search s on s.interaction_id = n.id
     where s.keys @> wanted_keys
       and (digits is null or s.phone_digits like digits)
       and (asked is null or s.words @@ websearch_to_tsquery(s.configuration::regconfig, asked))
     order by n.place limit p_limit) hits;
-  -- A full page; or the walk came to the end of all there is.
-  if coalesce(cardinality(ids), 0) < p_limit and (
-    select count(*) from floorwalker.newest_archives(me.business_id, agents_seen, wanted_kind, from_time, to_time,
-      after_time, after_id, p_walk)) >= p_walk then
-    if asked is null then
-      select array_agg(hits.interaction_id), array_agg(hits.happened_at) into ids, times from (
-        select s.interaction_id, s.happened_at from floorwalker.archive_search s
-        where s.keys @> wanted_keys and s.keys && scope and (digits is null or s.phone_digits like digits)
-          and s.happened_at >= from_time and s.happened_at < to_time
-          and (s.happened_at, s.interaction_id) < (after_time, after_id)
-        order by s.happened_at desc, s.interaction_id desc limit p_limit) hits;
-    else
-      select array_agg(hits.interaction_id), array_agg(hits.happened_at) into ids, times from (
-        select s.interaction_id, s.happened_at from floorwalker.search_configurations c
-        join floorwalker.archive_search s on s.configuration = c.configuration
-          and s.words @@ websearch_to_tsquery(c.configuration::regconfig, asked)
-        where c.business_id = me.business_id
-          and s.keys @> wanted_keys and s.keys && scope and (digits is null or s.phone_digits like digits)
-          and s.happened_at >= from_time and s.happened_at < to_time
-          and (s.happened_at, s.interaction_id) < (after_time, after_id)
-        order by s.happened_at desc, s.interaction_id desc limit p_limit) hits;
-    end if;
+
+  -- The rest is asked of the index, in stretches of days that grow eightfold at most.
+  if cardinality(ids) < p_limit and cardinality(walked) >= p_walk then
+    before_time := walked_at[p_walk];
+    before_id := walked[p_walk];
+    day := floorwalker.day_number(before_time);
+    select floorwalker.day_number(greatest(from_time, a.happened_at)) into first_day from interaction_archives a
+    where a.business_id = me.business_id and a.kind = wanted_kind
+    order by a.happened_at, a.interaction_id limit 1;
+    days := greatest(1, floorwalker.day_number(walked_at[1]) - day);
+    while cardinality(ids) < p_limit and day >= first_day loop
+      stretch := array(select floorwalker.day_key(me.business_id, wanted_kind, n)
+        from generate_series(greatest(first_day, day - days + 1), day) n);
+      if asked is null then
+        select array_agg(hits.interaction_id), array_agg(hits.happened_at) into more, more_at from (
+          select s.interaction_id, s.happened_at from floorwalker.archive_search s
+          where s.keys && stretch and (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
+            and (digits is null or s.phone_digits like digits)
+            and s.happened_at >= from_time and (s.happened_at, s.interaction_id) < (before_time, before_id)
+          order by s.happened_at desc, s.interaction_id desc limit p_limit - cardinality(ids)) hits;
+      else
+        select array_agg(hits.interaction_id), array_agg(hits.happened_at) into more, more_at from (
+          select s.interaction_id, s.happened_at from floorwalker.search_configurations c
+          join floorwalker.archive_search s on s.configuration = c.configuration
+            and s.words @@ websearch_to_tsquery(c.configuration::regconfig, asked)
+          where c.business_id = me.business_id
+            and s.keys && stretch and (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
+            and (digits is null or s.phone_digits like digits)
+            and s.happened_at >= from_time and (s.happened_at, s.interaction_id) < (before_time, before_id)
+          order by s.happened_at desc, s.interaction_id desc limit p_limit - cardinality(ids)) hits;
+      end if;
+      ids := ids || more;
+      times := times || more_at;
+      day := day - days;
+      -- What is missing at the rate that hits came, and half as much again; each hit is read.
+      days := case when coalesce(cardinality(more), 0) = 0 then days * 8
+        else least(days * 8, greatest(1, ceil(1.5 * days * (p_limit - cardinality(ids)) / cardinality(more))::integer)) end;
+    end loop;
   end if;
   return query select * from unnest(ids, times);
 end
@@ -2559,6 +2642,7 @@ AS $function$
         select left(string_agg(left(m.content, 20000), E'\n' order by m.seq), 100000)
         from interaction_messages m where m.interaction_id = a.interaction_id and m.role <> 'system'), '')),
     array['business:' || a.business_id, 'agent:' || a.agent_id, 'kind:' || a.kind,
+      floorwalker.day_key(a.business_id, a.kind, floorwalker.day_number(a.happened_at)),
       'sentiment:' || coalesce(a.tags ->> 'sentiment', 'neutral')]
       || coalesce((select array_agg(distinct 'tag:' || t) from (
         select jsonb_array_elements_text(a.tags -> 'topics') as t
@@ -3817,7 +3901,8 @@ declare
 begin
   if p_subject ? 'interaction_id' then
     select array_agg(id) into found_ids from interactions
-    where business_id = p_business_id and id::text = p_subject ->> 'interaction_id' and purged_at is null;
+    where business_id = p_business_id and purged_at is null
+      and id = case when p_subject ->> 'interaction_id' ~* '^[0-9a-f-]{36}$' then (p_subject ->> 'interaction_id')::uuid end;
     if found_ids is null then
       perform floorwalker.fail('interaction_not_found', 'There is no such interaction.');
     end if;
@@ -5462,6 +5547,69 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.fold_tracks(p_limit integer DEFAULT 50)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  moment constant timestamptz := clock_timestamp();
+  due record;
+  changed integer := 0;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('fold_tracks', 0)) then
+    return 0;
+  end if;
+  delete from floorwalker.tracks t
+  where not exists (select from interactions i where i.id = t.interaction_id and i.status in ('queued', 'active'));
+  for due in
+    select i.id, t.since, t.until, t.times, t.scores, t.sentiments
+    from interactions i left join floorwalker.tracks t on t.interaction_id = i.id
+    where i.status in ('queued', 'active') and i.kind = 'live' and i.started_at < moment - interval '2 minutes'
+      and coalesce(t.folded_at, '-infinity') < moment - interval '1 minute'
+      and exists (select from realtime_metrics m where m.interaction_id = i.id
+        and m."timestamp" > coalesce(t.until, '-infinity') and m."timestamp" <= moment - interval '1 minute')
+    order by t.folded_at nulls first limit p_limit
+  loop
+    with fresh as materialized (
+      select m."timestamp" as at, m.satisfaction_score as score, m.sentiment from realtime_metrics m
+      where m.interaction_id = due.id and m."timestamp" > coalesce(due.until, '-infinity')
+        and m."timestamp" <= moment - interval '1 minute'
+      order by m."timestamp" limit 2000
+    ), span as (
+      select coalesce(due.since, min(at)) as since, max(at) as until from fresh
+    ), extent as materialized (
+      select since, until,
+        5 * power(2, greatest(0, ceil(log(2, greatest(1, extract(epoch from until - since)) / 450)))) as stretch_seconds
+      from span
+    ), pieces as (
+      select * from fresh
+      union all
+      select to_timestamp(t.at::double precision), (due.scores ->> (t.nth - 1)::integer)::numeric,
+        due.sentiments ->> (t.nth - 1)::integer
+      from jsonb_array_elements_text(due.times) with ordinality t (at, nth)
+    ), points as (
+      select round(extract(epoch from max(p.at)), 3) as at, min(p.score) as score,
+        case when bool_or(p.sentiment = 'critical') then 'critical' when bool_or(p.sentiment = 'neutral') then 'neutral'
+          else 'good' end as sentiment
+      from pieces p cross join extent e
+      group by floor(greatest(0, extract(epoch from p.at - e.since)) / e.stretch_seconds)
+    )
+    insert into floorwalker.tracks as mine (interaction_id, since, until, times, scores, sentiments, folded_at)
+    select due.id, e.since, e.until, drawn.times, drawn.scores, drawn.sentiments, moment
+    from extent e cross join (
+      select jsonb_agg(at order by at) as times, jsonb_agg(score order by at) as scores,
+        jsonb_agg(sentiment order by at) as sentiments from points) drawn
+    on conflict (interaction_id) do update set until = excluded.until, times = excluded.times, scores = excluded.scores,
+      sentiments = excluded.sentiments, folded_at = excluded.folded_at;
+    changed := changed + 1;
+  end loop;
+  return changed;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.hand_back(p_interaction_id uuid, p_note text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5527,14 +5675,23 @@ CREATE OR REPLACE FUNCTION public.interaction_tracks(p_interaction_id uuid, p_po
  SET search_path TO 'public', 'pg_temp'
 AS $function$
   with seen as materialized (
-    select i.id from interactions i
-    where i.agent_id = any ((select floorwalker.visible_agents())::uuid[])
-      and case when p_interaction_id is null then i.status in ('queued', 'active') and i.kind = 'live'
-        else i.id = p_interaction_id end
+    -- Two questions, so that each has its index.
+    select i.id, t.until, t.times, t.scores, t.sentiments
+    from interactions i left join floorwalker.tracks t on t.interaction_id = i.id and p_points >= 120
+    where p_interaction_id is null and i.status in ('queued', 'active') and i.kind = 'live'
+      and i.agent_id = any ((select floorwalker.visible_agents())::uuid[])
+    union all
+    select i.id, null, null, null, null from interactions i
+    where i.id = p_interaction_id and i.agent_id = any ((select floorwalker.visible_agents())::uuid[])
   ), placed as (
     select m.interaction_id, m."timestamp", m.sentiment, m.satisfaction_score,
-      ntile(least(greatest(p_points, 1), 2000)) over (partition by m.interaction_id order by m."timestamp") as bucket
-    from seen join realtime_metrics m on m.interaction_id = seen.id
+      ntile(least(greatest(p_points - coalesce(jsonb_array_length(seen.times), 0), 1), 2000))
+        over (partition by m.interaction_id order by m."timestamp") as bucket
+    -- Conversation by conversation, each from its place in the index: a day and more of them, so that none is left out.
+    from seen cross join lateral (
+      select r.interaction_id, r."timestamp", r.sentiment, r.satisfaction_score from realtime_metrics r
+      where r.interaction_id = seen.id and r."timestamp" > coalesce(seen.until, '-infinity')
+      order by r."timestamp" limit 20000) m
   ), points as (
     -- Of several measurements the worst is shown: a short crisis must not vanish from a long call's plot.
     select interaction_id, round(extract(epoch from max("timestamp")), 3) as at,
@@ -5549,7 +5706,9 @@ AS $function$
   )
   select coalesce(jsonb_agg(jsonb_build_object(
     'interaction_id', seen.id,
-    'times', coalesce(t.times, '[]'), 'scores', coalesce(t.scores, '[]'), 'sentiments', coalesce(t.sentiments, '[]'),
+    'times', coalesce(seen.times, '[]') || coalesce(t.times, '[]'),
+    'scores', coalesce(seen.scores, '[]') || coalesce(t.scores, '[]'),
+    'sentiments', coalesce(seen.sentiments, '[]') || coalesce(t.sentiments, '[]'),
     'sentiment', newest.sentiment, 'satisfaction_score', newest.satisfaction_score, 'feed_text', newest.feed_text,
     'last_role', said.role, 'last_spoken_at', said.at)), '[]')
   from seen
@@ -7279,6 +7438,8 @@ alter table floorwalker.retention_progress enable row level security;
 
 alter table floorwalker.search_configurations enable row level security;
 
+alter table floorwalker.tracks enable row level security;
+
 alter table floorwalker.unfinished_answers enable row level security;
 
 alter table agent_tools enable row level security;
@@ -7707,6 +7868,10 @@ grant execute on function floorwalker.crm_standing(uuid) to service_role;
 
 grant execute on function floorwalker.crm_view(customers) to service_role;
 
+grant execute on function floorwalker.day_key(uuid,text,integer) to service_role;
+
+grant execute on function floorwalker.day_number(timestamp with time zone) to service_role;
+
 grant execute on function floorwalker.day_of(uuid,timestamp with time zone) to service_role;
 
 grant execute on function floorwalker.delete_subject(uuid,jsonb,uuid,text) to service_role;
@@ -7898,6 +8063,8 @@ grant execute on function floorwalker.whisper_row(whispers) to service_role;
 grant execute on function floorwalker.write_definition(agents,jsonb,jsonb) to service_role;
 
 grant execute on function fold_figures(integer) to service_role;
+
+grant execute on function fold_tracks(integer) to service_role;
 
 grant execute on function hand_back(uuid,text) to authenticated;
 

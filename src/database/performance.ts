@@ -84,8 +84,3 @@ export function performanceSeries(
   const parameters = { p_days: args.days, p_agent_id: args.agentId ?? null };
   return callFunction(db, 'performance_series', parameters, z.array(daySchema));
 }
-
-/** Adds up what was counted since the last time, so that figures stay quick to read. Returns of how many agents' days. */
-export function foldFigures(db: Database): Promise<number> {
-  return callFunction(db, 'fold_figures', {}, z.number());
-}

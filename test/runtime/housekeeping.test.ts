@@ -88,3 +88,16 @@ it('times out a permission with no session awake', async () => {
   expect(row?.status).toBe('timeout');
   await housekeeping.stop();
 });
+
+it('keeps what the floor draws of open conversations', async () => {
+  const { id: businessId } = await db.createBusiness();
+  const { id } = await startInteraction(db.service, await db.createAgent({ businessId }));
+  await db.sql`update interactions set started_at = now() - interval '1 hour' where id = ${id}`;
+  await db.sql`insert into realtime_metrics (interaction_id, "timestamp", sentiment, satisfaction_score, feed_text)
+    values (${id}, now() - interval '10 minutes', 'good', 80, 'Waits.')`;
+  const { housekeeping, round } = candidate('draughtsman');
+  await db.sql`update floorwalker.elections set lease_until = now() - interval '1 second'`;
+  await round();
+  expect(await db.sql`select from floorwalker.tracks where interaction_id = ${id}`).toHaveLength(1);
+  await housekeeping.stop();
+});

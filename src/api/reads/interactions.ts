@@ -71,7 +71,10 @@ export async function listInteractions(db: SupabaseClient, filter: InteractionFi
   if (filter.to) query = query.lt('created_at', filter.to);
   if (page.cursor !== undefined) {
     const [time, id] = decodeTimeCursor(page.cursor);
-    query = query.or(`created_at.lt."${time}",and(created_at.eq."${time}",id.lt.${id})`);
+    // The first of them is implied by the second, and is what an index can begin at.
+    query = query
+      .lte('created_at', time)
+      .or(`created_at.lt."${time}",and(created_at.eq."${time}",id.lt.${id})`);
   }
   const ordered = query
     .order('created_at', { ascending: false })
