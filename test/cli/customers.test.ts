@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { registerCustomersCommand } from '../../src/cli/customers.ts';
 import { pastInteraction } from '../database/floor.ts';
@@ -16,7 +17,8 @@ const run = (...args: string[]) =>
 it('deletes only with --yes, and prints the receipt that proves whom it was about', async () => {
   const business = await db.createBusiness();
   const agent = await db.createAgent({ businessId: business.id });
-  const phone = '+31677777777';
+  // A number that no earlier try has left behind.
+  const phone = `+316${randomInt(10_000_000, 99_999_999)}`;
   const id = await pastInteraction(db, agent, { startedAt: new Date(Date.now() - 60_000), phone });
 
   expect((await run('--phone', phone)).error).toMatchObject({ code: 'invalid_request' });

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerBusinessCommand } from '../../src/cli/business.ts';
 import { registerUsersCommand } from '../../src/cli/users.ts';
@@ -19,6 +20,9 @@ function invite(slug: string, ...args: string[]) {
   return runCommand(registerUsersCommand, databaseEnv(db), ['users', 'invite', '--business', slug, ...args]);
 }
 
+/** Somebody whom no earlier try has invited: an address is one of its kind. */
+const addressOf = (name: string): string => `${name}-${randomInt(100_000, 999_999)}@example.com`;
+
 async function authUsers(email: string): Promise<number> {
   const rows = await db.sql`select 1 from auth.users where email = ${email}`;
   return rows.length;
@@ -26,12 +30,13 @@ async function authUsers(email: string): Promise<number> {
 
 describe('business create', () => {
   it('makes a business with its time zone, origins and a vocabulary for wrap-ups, and says what is next', async () => {
+    const slug = `paper-${randomInt(100_000, 999_999)}`;
     const { output, error } = await business(
       ...[
         '--name',
         'Paper & Pen',
         '--slug',
-        'paper',
+        slug,
         '--time-zone',
         'Europe/Lisbon',
         '--origin',
@@ -39,8 +44,8 @@ describe('business create', () => {
       ],
     );
     expect(error).toBeUndefined();
-    expect(output).toMatch(/Created business paper[\s\S]*users invite --business paper/);
-    const [row] = await db.sql`select * from businesses where slug = 'paper'`;
+    expect(output).toMatch(new RegExp(`Created business ${slug}[\\s\\S]*users invite --business ${slug}`));
+    const [row] = await db.sql`select * from businesses where slug = ${slug}`;
     expect(row).toMatchObject({
       name: 'Paper & Pen',
       time_zone: 'Europe/Lisbon',
@@ -83,7 +88,7 @@ describe('business create', () => {
 describe('users invite', () => {
   it('lets a supervisor sign in with the one-time password that it prints', async () => {
     const { slug, id } = await db.createBusiness();
-    const email = 'sam@example.com';
+    const email = addressOf('sam');
     const { output, error } = await invite(
       slug,
       ...[
@@ -100,7 +105,7 @@ describe('users invite', () => {
       ],
     );
     expect(error).toBeUndefined();
-    expect(output).toMatch(/Added sam@example\.com: chat supervisor "sam"/);
+    expect(output).toContain(`Added ${email}: chat supervisor "sam"`);
     const password = /One-time password: (\S+)/.exec(output)?.[1] ?? '';
     expect(password.length).toBeGreaterThanOrEqual(24);
 
@@ -118,9 +123,9 @@ describe('users invite', () => {
 
   it('adds an admin, who has neither type nor username', async () => {
     const { slug } = await db.createBusiness();
-    expect((await invite(slug, '--email', 'ada@example.com', '--role', 'admin')).output).toMatch(
-      /Added ada@example\.com: admin/,
-    );
+    const ada = addressOf('ada');
+    const added = await invite(slug, '--email', ada, '--role', 'admin');
+    expect(added.output).toContain(`Added ${ada}: admin`);
     const wrong = await invite(slug, '--email', 'eve@example.com', '--role', 'admin', '--type', 'chat');
     expect(wrong.error).toMatchObject({
       code: 'invalid_request',
@@ -131,25 +136,17 @@ describe('users invite', () => {
 
   it('updates a person who is there, and leaves their password alone', async () => {
     const { slug } = await db.createBusiness();
-    const args = [
-      '--email',
-      'pat@example.com',
-      '--role',
-      'supervisor',
-      '--type',
-      'voice',
-      '--username',
-      'pat',
-    ];
+    const email = addressOf('pat');
+    const args = ['--email', email, '--role', 'supervisor', '--type', 'voice', '--username', 'pat'];
     const first = await invite(slug, ...args);
     const password = /One-time password: (\S+)/.exec(first.output)?.[1] ?? '';
     const second = await invite(slug, ...args, '--name', 'Pat Pereira');
     expect(second.error).toBeUndefined();
-    expect(second.output).toMatch(/Updated pat@example\.com[\s\S]*password is unchanged/);
+    expect(second.output).toMatch(new RegExp(`Updated ${email}[\\s\\S]*password is unchanged`));
     expect(second.output).not.toMatch(/One-time/);
-    const { error } = await db.anonymous.auth.signInWithPassword({ email: 'pat@example.com', password });
+    const { error } = await db.anonymous.auth.signInWithPassword({ email, password });
     expect(error).toBeNull();
-    expect(await db.sql`select name from users where email = 'pat@example.com'`).toMatchObject([
+    expect(await db.sql`select name from users where email = ${email}`).toMatchObject([
       { name: 'Pat Pereira' },
     ]);
   });
@@ -157,18 +154,20 @@ describe('users invite', () => {
   it('leaves no account behind when the profile is refused', async () => {
     const { slug } = await db.createBusiness();
     const args = ['--role', 'supervisor', '--type', 'chat', '--username', 'kim'];
-    await invite(slug, '--email', 'kim@example.com', ...args);
-    const { error } = await invite(slug, '--email', 'other-kim@example.com', ...args);
+    await invite(slug, '--email', addressOf('kim'), ...args);
+    const other = addressOf('other-kim');
+    const { error } = await invite(slug, '--email', other, ...args);
     expect(error).toMatchObject({ code: 'username_taken' });
-    expect(await authUsers('other-kim@example.com')).toBe(0);
+    expect(await authUsers(other)).toBe(0);
   });
 
   it('does not give a person of one business to another', async () => {
     const [one, two] = [await db.createBusiness(), await db.createBusiness()];
-    await invite(one.slug, '--email', 'jo@example.com', '--role', 'admin');
-    const { error } = await invite(two.slug, '--email', 'jo@example.com', '--role', 'admin');
+    const jo = addressOf('jo');
+    await invite(one.slug, '--email', jo, '--role', 'admin');
+    const { error } = await invite(two.slug, '--email', jo, '--role', 'admin');
     expect(error).toMatchObject({ code: 'user_of_another_business' });
-    expect(await authUsers('jo@example.com')).toBe(1);
+    expect(await authUsers(jo)).toBe(1);
   });
 
   it('says so when there are several businesses and none is named', async () => {

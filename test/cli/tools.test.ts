@@ -61,8 +61,10 @@ describe('floorwalker tools', () => {
   });
 
   test('call of a gated tool waits for the supervisor, and does not run when it is denied', async () => {
-    const running = tools('call', floor.agent.slug, 'refund', '{"order": 7, "phone": "+49"}');
     const { sql } = floor.db;
+    // Of an earlier try.
+    await sql`update tool_permissions set status = 'withdrawn', responded_at = now() where status = 'pending'`;
+    const running = tools('call', floor.agent.slug, 'refund', '{"order": 7, "phone": "+49"}');
     let id = '';
     await until(async () => {
       const [row] = await sql`select id from tool_permissions where status = 'pending'`;

@@ -32,7 +32,8 @@ describe('a child process', () => {
   test('its pid is the program itself, and stopping it ends it', async () => {
     const child = shell('exec sleep 60');
     await child.start();
-    expect(await readFile(`/proc/${child.pid}/cmdline`, 'utf8')).toBe('sleep\u000060\u0000');
+    // It has its pid before the shell has made way for the program.
+    await expect.poll(() => readFile(`/proc/${child.pid}/cmdline`, 'utf8')).toBe('sleep\u000060\u0000');
     await child.stop();
     expect(await child.exited).toMatchObject({ signal: 'SIGTERM' });
     expect(isRunning(child.pid ?? 0)).toBe(false);
@@ -112,9 +113,9 @@ describe('a child process', () => {
     const pids = line.pids as number[];
     expect(pids.map(isRunning)).toEqual([true, true]);
     victim.kill('SIGKILL');
-    await expect.poll(() => pids.map(isRunning), { timeout: 10_000 }).toEqual([false, false]);
+    await expect.poll(() => pids.map(isRunning), { timeout: 20_000 }).toEqual([false, false]);
     await expect
-      .poll(() => [existsSync(doomed), existsSync(left)], { timeout: 10_000 })
+      .poll(() => [existsSync(doomed), existsSync(left)], { timeout: 20_000 })
       .toEqual([false, false]);
   });
 });

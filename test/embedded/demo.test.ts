@@ -60,7 +60,7 @@ describe('a demo that stays up', () => {
     for (const name of ['PostgreSQL', 'API']) {
       const { pid } = first.processes.find((process) => process.name === name) ?? { pid: 0 };
       process.kill(pid, 'SIGKILL');
-      await running.until(new RegExp(`${name} \\(process ${pid}\\) died \\(SIGKILL\\)`), 5_000);
+      await running.until(new RegExp(`${name} \\(process ${pid}\\) died \\(SIGKILL\\)`), START_MS);
       await running.until(new RegExp(`${name} runs again \\(process \\d+\\)`), START_MS);
     }
     // What lost its database starts again too, some moments later.
@@ -92,7 +92,7 @@ describe('a demo that stays up', () => {
     const { processes } = await killed.describe();
     killed.kill('SIGKILL');
     await killed.exited;
-    await expect.poll(() => processes.filter(({ pid }) => isRunning(pid)), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => processes.filter(({ pid }) => isRunning(pid)), { timeout: 30_000 }).toEqual([]);
     const next = await staying();
     expect(next.output).toContain(`a demo that was killed (process ${killed.pid}) left its lock`);
     next.kill('SIGTERM');

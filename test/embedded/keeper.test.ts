@@ -38,7 +38,7 @@ describe('a kept process', () => {
     await keeper.start();
     const first = keeper.pid ?? 0;
     process.kill(first, 'SIGKILL');
-    await expect.poll(() => lines.length, { timeout: 5_000 }).toBe(2);
+    await expect.poll(() => lines.length, { timeout: 20_000 }).toBe(2);
     const second = keeper.pid ?? 0;
     expect(lines).toEqual([
       `sleeper (process ${first}) died (SIGKILL); starting it again`,
@@ -57,7 +57,7 @@ describe('a kept process', () => {
     });
     await keeper.start();
     process.kill(keeper.pid ?? 0, 'SIGTERM');
-    await expect.poll(() => lines.length, { timeout: 5_000 }).toBe(3);
+    await expect.poll(() => lines.length, { timeout: 20_000 }).toBe(3);
     expect(lines[0]).toMatch(/died \(SIGTERM\)/);
     expect(lines[1]).toBe('sleeper could not be started: not yet');
     expect(lines[2]).toMatch(/runs again/);

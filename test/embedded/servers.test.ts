@@ -157,7 +157,7 @@ describe('the embedded LiveKit', () => {
        console.log(JSON.stringify({ pid: server.pid }));`,
     );
     victim.kill('SIGKILL');
-    await expect.poll(() => isRunning(Number(line.pid)), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isRunning(Number(line.pid)), { timeout: 20_000 }).toBe(false);
   });
 
   test('a program that is not LiveKit is an error with what it wrote', async () => {

@@ -78,6 +78,7 @@ describe('work-arounds of the embedded Supabase', () => {
 
   test('rights that were taken away stay away', async () => {
     await db.sql.unsafe(`
+      drop table if exists public.secret;
       create table public.secret (id int);
       alter table public.secret enable row level security;
       revoke all on public.secret from anon, authenticated;
@@ -85,7 +86,7 @@ describe('work-arounds of the embedded Supabase', () => {
     const granted = async () =>
       (await db.sql`select has_table_privilege('anon', 'public.secret', 'select') as granted`)[0]?.granted;
     await expect
-      .poll(async () => (await db.anonymous.from('secret').select()).error?.code, { timeout: 5_000 })
+      .poll(async () => (await db.anonymous.from('secret').select()).error?.code, { timeout: 20_000 })
       .toBe('42501');
     expect(await granted()).toBe(false);
     // It is a server's first request that grants everything.

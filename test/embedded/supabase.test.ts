@@ -93,10 +93,11 @@ describe('the embedded Supabase', () => {
   });
 
   test('a table made later is reachable after "notify pgrst"', async () => {
+    await db.sql`drop table if exists public.made_later`;
     await db.sql`create table public.made_later (id int)`;
     await db.sql`notify pgrst, 'reload schema'`;
     await expect
-      .poll(async () => (await db.service.from('made_later').select()).error, { timeout: 5_000 })
+      .poll(async () => (await db.service.from('made_later').select()).error, { timeout: 20_000 })
       .toBeNull();
   });
 });

@@ -48,7 +48,7 @@ function listen(options: { answerWithinMs?: number } = {}) {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  await expect.poll(condition, { timeout: 10_000, interval: 20 }).toBe(true);
+  await expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true);
 }
 
 it('passes on what the recogniser says, unchanged', async () => {
