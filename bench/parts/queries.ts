@@ -20,12 +20,13 @@ const daysAgo = (days: number): string => new Date(Date.now() - days * 86_400_00
 const SOMEWHERE = '7fffffff-ffff-4fff-bfff-ffffffffffff';
 
 type Path = (nth: number) => string;
-const archives = (filter: (nth: number) => Record<string, string>): Path => {
-  return (nth) => `/v1/archives?${new URLSearchParams({ limit: '50', ...filter(nth) }).toString()}`;
+const listOf = (path: string) => {
+  return (filter: (nth: number) => Record<string, string>): Path =>
+    (nth) =>
+      `${path}?${new URLSearchParams({ limit: '50', ...filter(nth) }).toString()}`;
 };
-const interactions = (filter: (nth: number) => Record<string, string>): Path => {
-  return (nth) => `/v1/interactions?${new URLSearchParams({ limit: '50', ...filter(nth) }).toString()}`;
-};
+const archives = listOf('/v1/archives');
+const interactions = listOf('/v1/interactions');
 const inOneWeek = (nth: number) => ({ from: daysAgo(30 + nth / 2), to: daysAgo(23 + nth / 2) });
 
 /** What the console asks, and what else the API lets people ask, with other arguments each time. */

@@ -11,10 +11,12 @@ const CHANNEL = 'net.server.socket';
 export class PortConnections {
   readonly #port: number;
   readonly #open = new Set<Socket>();
+  #ended = false;
   readonly #note = (message: unknown): void => {
     if (!(message instanceof Object) || !('socket' in message)) return;
     const { socket } = message;
     if (!(socket instanceof Socket) || socket.localPort !== this.#port) return;
+    if (this.#ended) return void socket.destroy();
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
   };
@@ -24,8 +26,9 @@ export class PortConnections {
     subscribe(CHANNEL, this.#note);
   }
 
-  /** Hangs up on everybody. */
+  /** Hangs up on everybody, and on whoever comes from now on. */
   end(): void {
+    this.#ended = true;
     for (const socket of this.#open) socket.destroy();
   }
 

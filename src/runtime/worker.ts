@@ -201,17 +201,9 @@ export class Worker {
       children.kill(JOB_PROCESSES);
       await ending.until(gone, KILLED_MS);
     }
-    let over = false;
+    this.#connections.end();
     const framework = this.#registered ? closed : Promise.race([closed, this.#running?.catch(() => {})]);
-    const settled = framework.finally(() => {
-      over = true;
-    });
-    const hungUp = ending.until(() => {
-      this.#connections.end();
-      return over;
-    }, FRAMEWORK_MS);
-    await ending.step('framework', FRAMEWORK_MS, settled, 'the process ends without it');
-    await hungUp;
+    await ending.step('framework', FRAMEWORK_MS, framework, 'the process ends without it');
     this.#connections.close();
   }
 

@@ -56,10 +56,6 @@ export class Onset {
     return new WatchedVad(vad, (event) => this.#heard(event));
   }
 
-  close(): void {
-    this.#release?.();
-  }
-
   #heard(event: VADEvent): void {
     if (event.type !== VADEventType.INFERENCE_DONE || event.speaking) return;
     if (event.probability >= LIKELY) this.#hold();

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { freeTcpPort } from '../../../src/embedded/ports.ts';
+import { systemClock, within } from '../../../src/session/clock.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -132,10 +133,7 @@ export class WorkerProcess {
 
   /** As `drain`, for one that was told already. */
   async ended(deadlineMs: number): Promise<number | string> {
-    const late = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => late.resolve(undefined), deadlineMs);
-    const status = await Promise.race([this.exited, late.promise]);
-    clearTimeout(timer);
+    const status = await within(systemClock, deadlineMs, this.exited);
     if (status !== undefined) return status;
     await this.#look();
     const left = await Promise.all([this.pid, ...this.#descendants].map(describe));
