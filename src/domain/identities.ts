@@ -14,6 +14,8 @@ export const TOPIC_TRANSCRIPTION = 'lk.transcription';
 export const TOPIC_QUEUE = 'floorwalker.queue';
 /** Attribute of a text stream that carries the sender's own id of a message, for acknowledgement. */
 export const ATTRIBUTE_MESSAGE_ID = 'message_id';
+/** Attribute of a customer, set by the agent: a change makes LiveKit tell of them at once. It says nothing. */
+export const ATTRIBUTE_EXPECTED = 'floorwalker.expected';
 
 export function roomName(interactionId: string): string {
   return `fw-${interactionId}`;

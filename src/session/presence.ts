@@ -1,4 +1,5 @@
 import { type RemoteParticipant, type Room, RoomEvent } from '@livekit/rtc-node';
+import type { Arrival } from './arrival.ts';
 import type { Clock } from './clock.ts';
 
 export interface PresenceDeps {
@@ -12,6 +13,8 @@ export interface PresenceDeps {
   onLeft(): void;
   /** They did not come (back) in time. */
   onGone(everCame: boolean): void;
+  /** Told when somebody is waited for; undefined where LiveKit tells of them at once, because they publish sound. */
+  readonly arrival: Arrival | undefined;
   readonly clock: Clock;
 }
 
@@ -46,6 +49,7 @@ export class Presence {
     room.off(RoomEvent.ParticipantConnected, this.#connected);
     room.off(RoomEvent.ParticipantDisconnected, this.#disconnected);
     this.#cancel?.();
+    this.#deps.arrival?.stop();
   }
 
   readonly #connected = (participant: RemoteParticipant): void => {
@@ -65,6 +69,7 @@ export class Presence {
 
   #joined(): void {
     this.#cancel?.();
+    this.#deps.arrival?.stop();
     const first = !this.#everCame;
     this.#present = true;
     this.#everCame = true;
@@ -73,6 +78,7 @@ export class Presence {
 
   #waitAtMost(delayMs: number): void {
     this.#cancel?.();
+    this.#deps.arrival?.expect();
     this.#cancel = this.#deps.clock.after(delayMs, () => {
       // A page that reloads can be back before LiveKit tells of its departure.
       if ([...this.#deps.room.remoteParticipants.values()].some((one) => this.#isCustomer(one)))

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Room } from '@livekit/rtc-node';
 import type { PromptBook } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
+import { Arrival } from './arrival.ts';
 import { CallbackOffer } from './callback-offer.ts';
 import { ChatInput } from './chat-input.ts';
 import type { Claim } from './claim.ts';
@@ -156,11 +157,26 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
     clock,
     log,
   });
+  // On a call they publish sound.
+  const arrival =
+    claim.channel === 'chat'
+      ? new Arrival({
+          roomName: claim.room,
+          customerIdentity: claim.customerIdentity,
+          isHere: () => room.remoteParticipants.has(claim.customerIdentity),
+          rooms,
+          clock,
+          log,
+        })
+      : undefined;
   const chat = new ChatInput({
     room,
     inbox: core.inbox,
     roleOf: (identity) => control.roleOf(identity),
-    onMessage: (message) => dialogue.written(message),
+    onMessage: (message) => {
+      if (message.from === 'customer') arrival?.sign();
+      return dialogue.written(message);
+    },
     onRejected: (_identity, why) => dialogue.rejected(why),
     onRefused: (identity) => flood.refused(identity, 'messages'),
     clock,
@@ -181,6 +197,7 @@ export function assembleParts(core: SessionCore, life: SessionLife): SessionPart
       if (room.isConnected) endForAbsence(life, everCame || dialogue.began);
       else life.leave('the room can not be reached');
     },
+    arrival,
     clock,
   });
   const voice = stt
