@@ -14,7 +14,7 @@ export interface MetricsTickerDeps {
   readonly refining?: ConversationScorer | undefined;
   turns(): Turn[];
   state(): FeedState;
-  describe(turns: readonly Turn[], state: FeedState): string;
+  readFeed(turns: readonly Turn[]): (state: FeedState) => string;
   onRow(row: MetricRecord): void;
   readonly clock: Clock;
   readonly log: Log;
@@ -26,8 +26,8 @@ export class MetricsTicker {
   #unsubscribe: (() => void) | undefined;
   #abort = new AbortController();
   #stopped = false;
-  /** What was scored last: while nobody says anything there is nothing to work out anew. */
-  #scored: { readonly turns: readonly Turn[]; readonly scores: Promise<TurnScore[]> } | undefined;
+  /** What was read and scored last: while nobody says anything there is nothing to work out anew. */
+  #known: Known | undefined;
 
   constructor(deps: MetricsTickerDeps) {
     this.#deps = deps;
@@ -45,9 +45,9 @@ export class MetricsTicker {
 
   async #tick(at: number): Promise<void> {
     try {
-      const turns = this.#deps.turns();
-      const feedText = this.#deps.describe(turns, this.#deps.state());
-      const score = await this.#score(turns);
+      const known = this.#read();
+      const feedText = known.describe(this.#deps.state());
+      const score = await this.#score(known);
       if (this.#stopped) return;
       this.#deps.onRow({
         timestamp: new Date(at).toISOString(),
@@ -60,27 +60,32 @@ export class MetricsTicker {
     }
   }
 
-  async #score(turns: Turn[]): Promise<TurnScore> {
+  async #score({ turns, scores }: Known): Promise<TurnScore> {
     const { refining, clock, everyMs } = this.#deps;
-    const options = { signal: this.#abort.signal };
-    const quick = this.#scoreOnDevice(turns);
     // The refined score must be in the row of this tick, not of the next.
-    const asked = refining?.score(turns, options).catch(() => undefined);
+    const asked = refining?.score(turns, { signal: this.#abort.signal }).catch(() => undefined);
     const refined = asked ? await within(clock, everyMs * 0.8, asked) : undefined;
-    const scores = refined ?? (await quick);
-    return scores.at(-1) ?? { sentiment: 'neutral', satisfaction: INITIAL_SATISFACTION };
+    return (refined ?? (await scores)).at(-1) ?? { sentiment: 'neutral', satisfaction: INITIAL_SATISFACTION };
   }
 
-  #scoreOnDevice(turns: readonly Turn[]): Promise<TurnScore[]> {
-    const known = this.#scored;
-    if (known && sameTurns(known.turns, turns)) return known.scores;
+  #read(): Known {
+    const turns = [...this.#deps.turns()];
+    if (this.#known && sameTurns(this.#known.turns, turns)) return this.#known;
     const scores = this.#deps.device.score(turns, { signal: this.#abort.signal });
-    this.#scored = { turns: [...turns], scores };
+    const known = { turns, describe: this.#deps.readFeed(turns), scores };
+    this.#known = known;
     scores.catch(() => {
-      this.#scored = undefined;
+      if (this.#known === known) this.#known = undefined;
     });
-    return scores;
+    return known;
   }
+}
+
+/** All that follows from what was said, and not from the moment. */
+interface Known {
+  readonly turns: Turn[];
+  readonly describe: (state: FeedState) => string;
+  readonly scores: Promise<TurnScore[]>;
 }
 
 function sameTurns(one: readonly Turn[], other: readonly Turn[]): boolean {

@@ -1,7 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { isFloorwalkerError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type Clock, delay } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { type LaneEntry, OutboxLane, type StoreResult } from './outbox-lane.ts';
+
+export type { StoreResult } from './outbox-lane.ts';
 
 /** Where records of one interaction go; the generation fences a session that has lost its lease. */
 export interface RecordKey {
@@ -54,7 +56,7 @@ export interface MetricRow extends MetricRecord {
   readonly generation: number;
 }
 
-/** The two writes that the outbox batches; both throw when the database can't be reached. */
+/** The two writes that the outbox batches, side by side; both throw when the database can't be reached. */
 export interface RecordSink {
   appendRecords(
     batch: RecordBatch[],
@@ -77,13 +79,7 @@ export interface Spool {
   clear(): void;
 }
 
-interface Entry extends Spooled {
-  readonly characters: number;
-  readonly settle: (result: StoreResult) => void;
-}
-
-/** `stale`: another generation holds the interaction. `lost`: the outbox was full or closed. */
-export type StoreResult = 'stored' | 'stale' | 'lost';
+interface Entry extends Spooled, LaneEntry {}
 
 export interface OutboxOptions {
   readonly sink: RecordSink;
@@ -95,11 +91,6 @@ export interface OutboxOptions {
   readonly spool?: Spool | undefined;
 }
 
-const RETRY_MS = [100, 250, 500, 1_000, 2_000, 4_000];
-/** A write that takes longer may never be answered. */
-const SLOW_WRITE_MS = 1_000;
-const BATCH_SIZE = 500;
-const BATCH_CHARACTERS = 1_000_000;
 /** What a record other than a message counts. */
 const CHARACTERS_OTHERWISE = 500;
 /** One interaction must not take the room of all others while the database is away. */
@@ -109,17 +100,15 @@ const SHARE_CHARACTERS = 8_000_000;
 /**
  * Everything that sessions of a process write and need not wait for: in order, batched, kept with its
  * original times while the database is away. What is sent again after a lost answer is recognised by its id.
+ *
+ * Messages and steps have one order. Measurements go beside them: they have a moment of their own, and waiting for what
+ * is being written would make them late.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
-  /** The work of all is nobody's, whoever's record began it. */
-  readonly #forAll = AsyncLocalStorage.snapshot();
+  readonly #records: OutboxLane<Entry>;
+  readonly #metrics: OutboxLane<Entry>;
   readonly #capacity: number;
-  #queue: Entry[] = [];
-  #running = false;
-  #failures = 0;
-  /** Halved while the database refuses a batch, down to the one record that it refuses. */
-  #batchSize = BATCH_SIZE;
   #closed = false;
   #spooling = false;
   /** Of what waits, by interaction. */
@@ -128,11 +117,13 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#capacity = options.capacity ?? 50_000;
+    this.#records = this.#lane((batch) => this.#writeRecords(batch));
+    this.#metrics = this.#lane((batch) => this.#writeMetrics(batch));
   }
 
   /** Entries that are not in the database yet. */
   get depth(): number {
-    return this.#queue.length;
+    return this.#records.waiting.length + this.#metrics.waiting.length;
   }
 
   /** Of this interaction's records that are not in the database yet. */
@@ -159,24 +150,54 @@ export class Outbox {
 
   /** Resolves when everything that was added before is in the database, or can't be any more. */
   async flushed(): Promise<void> {
-    const last = this.#queue.at(-1);
-    if (!last) return;
-    await this.#add(last.key, {});
+    await Promise.all(
+      [this.#records, this.#metrics].map(async (lane) => {
+        const last = lane.waiting.at(-1);
+        if (last) await this.#enqueue(lane, last.key, {}, 0);
+      }),
+    );
   }
 
   /** Gives up what is left; for the end of a process after its last flush. */
   close(): void {
     this.#closed = true;
-    for (const entry of this.#queue.splice(0)) entry.settle('lost');
+    this.#records.close();
+    this.#metrics.close();
+  }
+
+  #lane(write: (batch: readonly Entry[]) => Promise<StoreResult[]>): OutboxLane<Entry> {
+    return new OutboxLane<Entry>({
+      write,
+      onTrouble: () => this.#beginSpooling(),
+      onAway: (err, attempts) => this.#tellAway(err, attempts),
+      onRefused: ({ key, message, step }, code) =>
+        // The error's own text may quote the record, which is what somebody said.
+        this.#options.log.error(
+          { code, interaction: key.interactionId, record: message?.item_id ?? step?.step_id },
+          'the database refuses a record; it was dropped',
+        ),
+      onEmpty: () => this.#endSpooling(),
+      clock: this.#options.clock,
+    });
   }
 
   #add(key: RecordKey, record: Pick<Entry, 'message' | 'step' | 'metric'>): Promise<StoreResult> {
-    if (this.#closed || this.#queue.length >= this.#capacity) return Promise.resolve('lost');
-    const isMark = !record.message && !record.step && !record.metric;
-    const characters = isMark ? 0 : (record.message?.content.length ?? CHARACTERS_OTHERWISE);
+    if (this.#closed || this.depth >= this.#capacity) return Promise.resolve('lost');
+    const waiting = this.#waiting.get(key.interactionId);
+    const hasShare = !waiting || (waiting.entries < SHARE_ENTRIES && waiting.characters < SHARE_CHARACTERS);
+    if (!hasShare) return Promise.resolve('lost');
+    const lane = record.metric ? this.#metrics : this.#records;
+    return this.#enqueue(lane, key, record, record.message?.content.length ?? CHARACTERS_OTHERWISE);
+  }
+
+  #enqueue(
+    lane: OutboxLane<Entry>,
+    key: RecordKey,
+    record: Pick<Entry, 'message' | 'step' | 'metric'>,
+    characters: number,
+  ): Promise<StoreResult> {
+    if (this.#closed) return Promise.resolve('lost');
     const waiting = this.#waiting.get(key.interactionId) ?? { entries: 0, characters: 0 };
-    const hasShare = waiting.entries < SHARE_ENTRIES && waiting.characters < SHARE_CHARACTERS;
-    if (!isMark && !hasShare) return Promise.resolve('lost');
     waiting.entries += 1;
     waiting.characters += characters;
     this.#waiting.set(key.interactionId, waiting);
@@ -186,9 +207,8 @@ export class Outbox {
         resolve(result);
       };
       const entry = { key, settle, characters, ...record };
-      this.#queue.push(entry);
       if (this.#spooling) this.#options.spool?.keep([spooled(entry)]);
-      this.#run();
+      lane.add(entry);
     });
   }
 
@@ -200,104 +220,48 @@ export class Outbox {
     if (waiting.entries <= 0) this.#waiting.delete(interactionId);
   }
 
-  #run(): void {
-    if (this.#running) return;
-    this.#running = true;
-    // What is added in the same turn of the event loop goes in one batch.
-    this.#forAll(() => setImmediate(() => void this.#drain()));
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#closed) {
-      const batch = this.#nextBatch();
-      const cancel = this.#options.clock.after(SLOW_WRITE_MS, () => this.#beginSpooling());
-      try {
-        const results = await this.#write(batch);
-        this.#failures = 0;
-        this.#batchSize = Math.min(BATCH_SIZE, this.#batchSize * 2);
-        this.#queue.splice(0, batch.length);
-        for (const [index, entry] of batch.entries()) entry.settle(results[index] ?? 'stored');
-      } catch (err) {
-        if (isFloorwalkerError(err) && err.code !== 'database_unavailable') this.#isolate(batch, err.code);
-        else await this.#backOff(err);
-      } finally {
-        cancel();
-      }
-    }
-    // What was given up is left for the worker.
-    if (this.#spooling && !this.#closed) this.#options.spool?.clear();
-    this.#spooling = false;
-    this.#running = false;
-  }
-
-  #nextBatch(): Entry[] {
-    const batch: Entry[] = [];
-    let characters = 0;
-    for (const entry of this.#queue) {
-      characters += entry.characters;
-      if (batch.length > 0 && (batch.length >= this.#batchSize || characters > BATCH_CHARACTERS)) break;
-      batch.push(entry);
-    }
-    return batch;
-  }
-
-  /** The database refuses something in this batch for good: it is found by halving, and the others go on. */
-  #isolate(batch: Entry[], code: string): void {
-    if (batch.length > 1) {
-      this.#batchSize = Math.ceil(batch.length / 2);
-      return;
-    }
-    const [entry] = this.#queue.splice(0, 1);
-    // The error's own text may quote the record, which is what somebody said.
-    const fields = {
-      code,
-      interaction: entry?.key.interactionId,
-      record: entry?.message?.item_id ?? entry?.step?.step_id,
-    };
-    this.#options.log.error(fields, 'the database refuses a record; it was dropped');
-    entry?.settle('lost');
-  }
-
-  async #write(batch: Entry[]): Promise<StoreResult[]> {
+  async #writeRecords(batch: readonly Entry[]): Promise<StoreResult[]> {
     const groups = new Map<string, RecordBatch>();
-    const metrics: MetricRow[] = [];
-    for (const { key, message, step, metric } of batch) {
+    for (const { key, message, step } of batch) {
       const id = groupId(key);
       const group = groups.get(id) ?? { ...rowKey(key), messages: [], steps: [] };
       groups.set(id, group);
       if (message) group.messages.push(message);
       if (step) group.steps.push(step);
-      if (metric) metrics.push({ ...rowKey(key), ...metric });
     }
     const records = [...groups.values()].filter((group) => group.messages.length + group.steps.length > 0);
     const answers = records.length > 0 ? await this.#options.sink.appendRecords(records) : [];
-    if (metrics.length > 0) await this.#options.sink.recordMetrics(metrics);
     const refused = new Set(
       answers.filter((answer) => !answer.stored).map((answer) => answer.interaction_id),
     );
     return batch.map(({ key }) => (refused.has(key.interactionId) ? 'stale' : 'stored'));
   }
 
+  async #writeMetrics(batch: readonly Entry[]): Promise<StoreResult[]> {
+    const rows = batch.flatMap(({ key, metric }) => (metric ? [{ ...rowKey(key), ...metric }] : []));
+    if (rows.length > 0) await this.#options.sink.recordMetrics(rows);
+    return batch.map(() => 'stored');
+  }
+
   #beginSpooling(): void {
     if (this.#spooling) return;
     this.#spooling = true;
-    this.#options.spool?.keep(this.#queue.map(spooled));
+    this.#options.spool?.keep([...this.#records.waiting, ...this.#metrics.waiting].map(spooled));
   }
 
-  async #backOff(err: unknown): Promise<void> {
-    this.#beginSpooling();
-    const delayMs = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] ?? 4_000;
-    this.#failures += 1;
-    // The first failure and then one line a minute: an outage must not flood the log as well.
-    if (this.#failures === 1 || this.#failures % 15 === 0) {
-      const { log } = this.#options;
-      const code = isFloorwalkerError(err) ? err.code : 'unknown';
-      log.warn(
-        { code, waiting: this.#queue.length, attempts: this.#failures },
-        'records wait for the database',
-      );
-    }
-    await delay(this.#options.clock, delayMs);
+  /** What was given up is left for the worker. */
+  #endSpooling(): void {
+    if (!this.#spooling || this.#closed || this.depth > 0) return;
+    this.#options.spool?.clear();
+    this.#spooling = false;
+  }
+
+  /** The first failure and then one line a minute: an outage must not flood the log as well. */
+  #tellAway(err: unknown, attempts: number): void {
+    const alone = !(this.#records.isAway && this.#metrics.isAway);
+    if (!(attempts === 1 && alone) && attempts % 15 !== 0) return;
+    const code = isFloorwalkerError(err) ? err.code : 'unknown';
+    this.#options.log.warn({ code, waiting: this.depth, attempts }, 'records wait for the database');
   }
 }
 

@@ -1,7 +1,7 @@
 import { voice } from '@livekit/agents';
 import type { PromptBook } from '../definitions/prompts.ts';
 import type { Log } from '../log.ts';
-import { describeFeed, type FeedState } from '../scoring/feed.ts';
+import { type FeedState, readFeed } from '../scoring/feed.ts';
 import type { Claim } from './claim.ts';
 import type { Conversation } from './conversation.ts';
 import { MetricsTicker } from './metrics-ticker.ts';
@@ -46,7 +46,7 @@ export class Watch {
       refining: modelScorer,
       turns: () => conversation.turns(SCORED_CHARACTERS),
       state: () => this.#state(),
-      describe: describeFeed,
+      readFeed,
       onRow: (row) => void outbox.metric(claim, row),
       clock,
       log: deps.log,

@@ -12,7 +12,14 @@ function scorer(satisfaction: number): ConversationScorer {
   return { kind: 'device', score: async () => [{ sentiment: 'neutral', satisfaction }] };
 }
 
-function setup(given: { device?: ConversationScorer; refining?: ConversationScorer; turns?: Turn[] } = {}) {
+function setup(
+  given: {
+    device?: ConversationScorer;
+    refining?: ConversationScorer;
+    turns?: Turn[];
+    onRead?: () => void;
+  } = {},
+) {
   const clock = new ManualClock();
   const startedAt = clock.now();
   const rows: MetricRecord[] = [];
@@ -29,7 +36,10 @@ function setup(given: { device?: ConversationScorer; refining?: ConversationScor
       customerSpeaking: false,
       supervisorRequested: false,
     }),
-    describe: (turns) => `${turns.length} turns`,
+    readFeed: (turns) => {
+      given.onRead?.();
+      return () => `${turns.length} turns`;
+    },
     onRow: (row) => rows.push(row),
     clock,
     log: createLog({ level: 'silent' }),
@@ -140,8 +150,12 @@ it('whoever begins between two ticks is measured with all others, and at the sam
   ]);
 });
 
-it('works a score out once as long as nobody says anything', async () => {
+it('works score and feed out once as long as nobody says anything', async () => {
   let scored = 0;
+  let read = 0;
+  const onRead = () => {
+    read += 1;
+  };
   const device: ConversationScorer = {
     kind: 'device',
     score: async () => {
@@ -150,11 +164,11 @@ it('works a score out once as long as nobody says anything', async () => {
     },
   };
   const turns = [...TURNS];
-  const { clock, ticker, rows } = setup({ device, turns });
+  const { clock, ticker, rows } = setup({ device, turns, onRead });
   ticker.start();
   await clock.advance(15_000);
-  expect([rows.length, scored]).toEqual([3, 1]);
+  expect([rows.length, scored, read]).toEqual([3, 1, 1]);
   turns.push({ role: 'customer', text: 'Hello?' });
   await clock.advance(5_000);
-  expect([rows.length, scored]).toEqual([4, 2]);
+  expect([rows.length, scored, read]).toEqual([4, 2, 2]);
 });

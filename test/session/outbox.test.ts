@@ -10,13 +10,20 @@ function setup(options: { capacity?: number } = {}) {
   const clock = new ManualClock();
   const batches: RecordBatch[][] = [];
   const metrics: MetricRow[][] = [];
-  const database = { away: false, stale: new Set<string>(), loseAnswers: 0 };
+  const database = {
+    away: false,
+    stale: new Set<string>(),
+    loseAnswers: 0,
+    /** What messages and steps wait for. */
+    busy: Promise.resolve(),
+  };
   const answer = () => {
     if (database.away) throw new Error('away');
   };
   const sink: RecordSink = {
     async appendRecords(batch) {
       answer();
+      await database.busy;
       batches.push(batch);
       if (database.loseAnswers > 0) {
         database.loseAnswers -= 1;
@@ -59,6 +66,28 @@ it('writes what is added in one turn of the event loop as one batch, each intera
   expect(batches[0]?.[0]?.messages.map(({ item_id }) => item_id)).toEqual(['a', 'b']);
   expect(batches[0]?.[1]?.steps.map(({ step_id }) => step_id)).toEqual(['s']);
   expect(metrics).toEqual([[{ interaction_id: 'two', generation: 4, ...row }]]);
+});
+
+it('writes measurements at once, also while messages are being written, and is flushed when both are there', async () => {
+  const { outbox, metrics, database, say, written } = setup();
+  const busy = Promise.withResolvers<void>();
+  database.busy = busy.promise;
+  const message = say(ONE, 'a');
+  await settled();
+  const row = { timestamp: 't', sentiment: 'good', satisfaction_score: 70, feed_text: 'Asks.' } as const;
+  expect(await outbox.metric(ONE, row)).toBe('stored');
+  expect(metrics).toHaveLength(1);
+  expect(written()).toEqual([]);
+  let isFlushed = false;
+  const flushed = outbox.flushed().then(() => {
+    isFlushed = true;
+  });
+  await settled();
+  expect(isFlushed).toBe(false);
+  busy.resolve();
+  expect(await message).toBe('stored');
+  await flushed;
+  expect(written()).toEqual(['a']);
 });
 
 it('keeps order, times and every entry while the database is away, and tries again by itself', async () => {
