@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { PromptBook, PromptChannel } from './prompts.ts';
 import { renderLeniently, type TemplateValues } from './template.ts';
 
@@ -77,9 +78,8 @@ export function renderGreeting(book: PromptBook, facts: OpeningFacts): OpeningTe
 
 type AgentValues = Readonly<Record<(typeof AGENT_VARIABLES)[number], string>> & TemplateValues;
 
-function agentValues(facts: OpeningFacts): { values: AgentValues; problems: string[] } {
-  const problems: string[] = [];
-  const { locale, timeZone } = usableLocale(facts, problems);
+function agentValues(facts: OpeningFacts): { values: AgentValues; problems: readonly string[] } {
+  const { timeZone, date, time, problems } = dateFormats(facts.agent.language, facts.business.timeZone);
   return {
     values: {
       agent_name: facts.agent.name,
@@ -87,30 +87,56 @@ function agentValues(facts: OpeningFacts): { values: AgentValues; problems: stri
       channel: facts.channel,
       customer_name: facts.customer.name ?? '',
       customer_phone: facts.customer.phoneNumber ?? '',
-      local_date: new Intl.DateTimeFormat(locale, { timeZone, dateStyle: 'full' }).format(facts.now),
-      local_time: new Intl.DateTimeFormat(locale, { timeZone, timeStyle: 'short' }).format(facts.now),
+      local_date: date.format(facts.now),
+      local_time: time.format(facts.now),
       time_zone: timeZone,
     },
     problems,
   };
 }
 
-function usableLocale(facts: OpeningFacts, problems: string[]): { locale: string; timeZone: string } {
-  let locale = facts.agent.language;
-  let timeZone = facts.business.timeZone;
+interface DateFormats {
+  readonly timeZone: string;
+  readonly date: Intl.DateTimeFormat;
+  readonly time: Intl.DateTimeFormat;
+  readonly problems: readonly string[];
+}
+
+/** By language and time zone: making them takes more than a millisecond, and they are wanted twice for each conversation. */
+const FORMATS = new LRUCache<string, DateFormats>({ max: 100 });
+
+function dateFormats(language: string, zone: string): DateFormats {
+  const key = `${language} ${zone}`;
+  const known = FORMATS.get(key);
+  if (known) return known;
+  const problems: string[] = [];
+  const locale = usable(
+    'en',
+    () => new Intl.DateTimeFormat(language) && language,
+    () => problems.push(`"${language}" is not a language tag`),
+  );
+  const timeZone = usable(
+    'UTC',
+    () => new Intl.DateTimeFormat(locale, { timeZone: zone }) && zone,
+    () => problems.push(`"${zone}" is not a time zone`),
+  );
+  const made = {
+    timeZone,
+    date: new Intl.DateTimeFormat(locale, { timeZone, dateStyle: 'full' }),
+    time: new Intl.DateTimeFormat(locale, { timeZone, timeStyle: 'short' }),
+    problems,
+  };
+  FORMATS.set(key, made);
+  return made;
+}
+
+function usable(otherwise: string, attempt: () => string, onProblem: () => void): string {
   try {
-    new Intl.DateTimeFormat(locale);
+    return attempt();
   } catch {
-    problems.push(`"${locale}" is not a language tag`);
-    locale = 'en';
+    onProblem();
+    return otherwise;
   }
-  try {
-    new Intl.DateTimeFormat(locale, { timeZone });
-  } catch {
-    problems.push(`"${timeZone}" is not a time zone`);
-    timeZone = 'UTC';
-  }
-  return { locale, timeZone };
 }
 
 /** A number is proof of who somebody is only when the telephone network or a check of ours vouches for it. */

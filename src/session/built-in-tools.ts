@@ -107,27 +107,29 @@ const BUILT_INS: readonly BuiltIn[] = [
 
 export const BUILT_IN_NAMES: readonly string[] = BUILT_INS.map((tool) => tool.name);
 
+/** Once for all: to make the schemas takes 3 ms, which every chat that begins would pay. */
+const DEFINED = new Map(BUILT_INS.map((tool) => [tool.name, { tool, definition: define(tool) }]));
+
 /**
  * The tools that every agent has, in one catalogue with those of its rows, so that the ledger records and
  * settles them in the same way. A built-in's name can't be taken by a row.
  */
 export function withBuiltIns(catalogue: ToolCatalogue, actions: BuiltInActions): ToolCatalogue {
-  const builtIns = new Map(BUILT_INS.map((tool) => [tool.name, { tool, definition: define(tool) }]));
   return {
     get definitions() {
-      const own = [...builtIns.values()].map((entry) => entry.definition);
-      return [...own, ...catalogue.definitions.filter((definition) => !builtIns.has(definition.name))];
+      const own = [...DEFINED.values()].map((entry) => entry.definition);
+      return [...own, ...catalogue.definitions.filter((definition) => !DEFINED.has(definition.name))];
     },
-    definition: (name) => builtIns.get(name)?.definition ?? catalogue.definition(name),
+    definition: (name) => DEFINED.get(name)?.definition ?? catalogue.definition(name),
     async prepare(name, args, options): Promise<PreparedCall> {
-      const builtIn = builtIns.get(name);
+      const builtIn = DEFINED.get(name);
       if (!builtIn) return catalogue.prepare(name, args, options);
       const parsed = builtIn.tool.schema.safeParse(args);
       if (parsed.success) return { ok: true, definition: builtIn.definition, arguments: parsed.data };
       return { ok: false, cause: 'invalid_arguments', message: z.prettifyError(parsed.error) };
     },
     async call(name, args, context): Promise<ToolCallResult> {
-      const builtIn = builtIns.get(name);
+      const builtIn = DEFINED.get(name);
       if (!builtIn) return catalogue.call(name, args, context);
       try {
         const output = await builtIn.tool.run(args, actions);

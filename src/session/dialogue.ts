@@ -137,8 +137,8 @@ export class Dialogue {
   }
 
   /**
-   * Before anything is answered. LiveKit tells of customers who publish no sound up to three seconds late, and carries
-   * what they write at once: until they are here for all of us it waits, and their client has it still.
+   * Before anything is answered. LiveKit may carry what a customer writes before it tells of them (`Arrival`): until
+   * they are here for all of us it waits, and their client has it still.
    */
   async greeted(): Promise<void> {
     if (!this.#came && !this.#greeted) await this.#arrival.promise;

@@ -112,6 +112,42 @@ describe('records', () => {
     expect([...rows]).toEqual([{ n: 120 }]);
   });
 
+  it('stores measurements beside messages and a heartbeat of the same conversation, and never behind its end', async () => {
+    const { service, sql } = floor.db;
+    const { id, key } = await startInteraction(service, floor.agent);
+    const metric = (second: number) => ({
+      interaction_id: id,
+      generation: key.generation,
+      timestamp: `2026-03-01T10:00:0${second}Z`,
+      sentiment: 'good' as const,
+      satisfaction_score: 70,
+      feed_text: 'Asks for a refund.',
+    });
+    const message = { item_id: 'm', role: 'customer', content: 'Hello' };
+    const batch = [{ interaction_id: id, generation: key.generation, messages: [message] }];
+    await sql.begin(async (tx) => {
+      await tx`select append_records(${tx.json(batch)})`;
+      await tx`update interactions set lease_until = lease_until + interval '1 s' where id = ${id}`;
+      // None of it is committed.
+      expect(await recordMetrics(service, [metric(1)])).toEqual({ stored: 1, refused: 0 });
+    });
+    const late = await sql.begin(async (tx) => {
+      await tx`select complete_interaction(${id}, ${key.generation}, 'completed', 'customer_left')`;
+      const stored = recordMetrics(service, [metric(2)]);
+      await expect
+        .poll(async () => {
+          const [row] = await sql`select count(*)::int as waiting from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock' and query like '%record_metrics%'`;
+          return row?.waiting;
+        })
+        .toBe(1);
+      return { stored };
+    });
+    expect(await late.stored).toEqual({ stored: 0, refused: 1 });
+    const [left] = await sql`select count(*)::int as rows from realtime_metrics where interaction_id = ${id}`;
+    expect(left?.rows).toBe(0);
+  });
+
   it('links the customer by number, and keeps a trusted number over a claimed one', async () => {
     const { key } = await startInteraction(floor.db.service, floor.agent);
     const set = (phoneNumber: string, source: 'claimed' | 'sip' | 'verified') =>
