@@ -40,7 +40,7 @@ export class OwnEventsRoom extends Room {
     if (typeof deliver !== 'function') return;
     const handle = (): unknown => Reflect.get(this, 'ffiHandle')?.handle;
     const deliverOwn = (event: NativeEvent): unknown => {
-      if (!concernsRoom(event, handle())) return undefined;
+      if (!concernsRoom(event, handle)) return undefined;
       const stray = this.onStrayStream && sendsStray(event);
       if (stray) this.onStrayStream?.(stray);
       return deliver(event);
@@ -73,8 +73,12 @@ function sendsStray({ message }: NativeEvent): string | undefined {
   return opened.value.participantIdentity;
 }
 
-/** @param handle of the room, undefined until it is connected */
-export function concernsRoom({ message }: NativeEvent, handle: unknown): boolean {
-  if (message.case === 'rpcMethodInvocation') return true;
-  return message.case === 'roomEvent' && (handle === undefined || message.value?.roomHandle === handle);
+/**
+ * @param handle asks for that of the room, which is undefined until it is connected. Most events are no room's, and each is
+ *   told to all rooms: whatever can be seen without it is seen first.
+ */
+export function concernsRoom({ message }: NativeEvent, handle: () => unknown): boolean {
+  if (message.case !== 'roomEvent') return message.case === 'rpcMethodInvocation';
+  const own = handle();
+  return own === undefined || message.value?.roomHandle === own;
 }
