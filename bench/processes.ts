@@ -140,22 +140,27 @@ async function familyOf(root: number): Promise<number[]> {
   return [...family];
 }
 
-/** What a process and all that descend from it weigh together; shared pages count once where Linux tells. */
-export async function familyMemoryMb(root: number): Promise<number> {
-  const memories = await Promise.all((await familyOf(root)).map((pid) => memoryOf(pid)));
+/** What they weigh together; shared pages count once where Linux tells. */
+export async function memoryOfAllMb(pids: readonly number[]): Promise<number> {
+  const memories = await Promise.all(pids.map((pid) => memoryOf(pid)));
   return memories.reduce((sum, memory) => sum + (memory?.pssMb ?? memory?.rssMb ?? 0), 0);
 }
 
+/** A process and all that descend from it. */
+export async function familyMemoryMb(root: number): Promise<number> {
+  return memoryOfAllMb(await familyOf(root));
+}
+
 /**
- * The same when it has come to rest: what a start or a burst leaves behind is collected some seconds later, and pages
- * are shared with whoever else has started. The last reading, when it never does.
+ * What is weighed when it has come to rest: what a start or a burst leaves behind is collected some seconds later, and
+ * pages are shared with whoever else has started. The last reading, when it never does.
  */
-export async function restingMemoryMb(root: number): Promise<number> {
+export async function restingMemoryMb(weigh: () => Promise<number>): Promise<number> {
   const end = Date.now() + RESTING_DEADLINE_MS;
-  let last = await familyMemoryMb(root);
+  let last = await weigh();
   for (let same = 0; same < RESTING_READINGS && Date.now() < end; ) {
     await wait(RESTING_WINDOW_MS);
-    const now = await familyMemoryMb(root);
+    const now = await weigh();
     same = Math.abs(now - last) < last * RESTING_PART ? same + 1 : 0;
     last = now;
   }

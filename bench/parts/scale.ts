@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Agent } from '../../test/support/fixtures.ts';
 import type { Measurements } from '../measurements.ts';
 import type { BenchOptions } from '../options.ts';
-import { familyCpuMs, memoryOf, processesOf } from '../processes.ts';
+import { familyCpuMs, memoryOfAllMb, processesOf } from '../processes.ts';
 import type { Stack, Visit } from '../stack.ts';
 
 /** Open chats at which the cost of one is looked at. */
@@ -34,13 +34,6 @@ async function used(stack: Stack) {
     databaseMs: await familyCpuMs(stack.servers.postgresPid),
     walBytes: Number(row?.bytes),
   };
-}
-
-/** What the processes that hold the chats weigh, with all that they would weigh without any. */
-async function chatsMemoryMb(worker: number): Promise<number> {
-  const { chats } = await processesOf(worker);
-  const memories = await Promise.all(chats.map((pid) => memoryOf(pid)));
-  return memories.reduce((sum, memory) => sum + (memory?.pssMb ?? memory?.rssMb ?? 0), 0);
 }
 
 /** Everybody says something once while the time passes, evenly spread, and is answered. */
@@ -104,7 +97,9 @@ export async function measureScale(
       await wait(Math.max(0, before.at + options.window * 1_000 - Date.now()));
       const after = await used(stack);
       const lastedMs = after.at - before.at;
-      const memoryMb = (await chatsMemoryMb(stack.workerPid)) / size;
+      // With all that the processes which hold them would weigh without any.
+      const { chats } = await processesOf(stack.workerPid);
+      const memoryMb = (await memoryOfAllMb(chats)) / size;
       const hours = (size * lastedMs) / HOUR_MS;
       const cpuMs = (after.workerMs - before.workerMs) / size;
       cost.set(size, { memoryMb, cpuMs });
