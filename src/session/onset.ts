@@ -12,8 +12,8 @@ const LOUDER_DB = 10;
 const AUDIBLE_DB = -50;
 /** In windows of 32 ms: a second, of which the last are left out because a beginning may take as long. */
 const LATELY = { windows: 31, swelling: 3 };
-/** Whether a voice has begun is known after “st” and another two windows; by then the framework holds, or nobody. */
-const HELD_MS = 200;
+/** How long it takes to be known: to a likely voice two windows more, to a possible one a whole “st”. */
+const HELD_MS = { possible: 200, likely: 120 };
 /**
  * A hold for what was no voice is a hesitation, of which the agent loses no words. Still it is not done again for a
  * while, for twice as long each time on a noisy line, until a voice was one.
@@ -37,7 +37,7 @@ export class Onset {
   readonly #deps: OnsetDeps;
   #output: Pick<voice.AudioOutput, 'pause' | 'resume'> | undefined;
   #heldByFramework = false;
-  #release: (() => void) | undefined;
+  #held: { readonly voice: keyof typeof HELD_MS; readonly cancel: () => void } | undefined;
   #notBefore = 0;
   #notAgainMs = NOT_AGAIN_MS.first;
   /** How loud the caller's line was of late, while the agent spoke: with its echo, that is. */
@@ -58,7 +58,7 @@ export class Onset {
     };
     output.resume = () => {
       this.#heldByFramework = false;
-      if (!this.#release) own.resume();
+      if (!this.#held) own.resume();
     };
   }
 
@@ -71,8 +71,9 @@ export class Onset {
     if (event.type !== VADEventType.INFERENCE_DONE) return;
     const isSudden = this.#isSudden(event);
     if (event.speaking) return;
-    if (event.probability >= LIKELY || (isSudden && event.probability >= POSSIBLE)) this.#hold();
-    else if (event.probability < NONE) this.#release?.();
+    if (event.probability >= LIKELY) this.#hold('likely');
+    else if (isSudden && event.probability >= POSSIBLE) this.#hold('possible');
+    else if (event.probability < NONE) this.#release();
   }
 
   #isSudden({ frames }: VADEvent): boolean {
@@ -88,23 +89,31 @@ export class Onset {
     return before.length >= LATELY.windows / 2 && db > AUDIBLE_DB && db > Math.max(...before) + LOUDER_DB;
   }
 
-  #hold(): void {
+  #hold(voice: keyof typeof HELD_MS): void {
     const { clock, isAgentSpeaking } = this.#deps;
-    const output = this.#output;
-    if (!output || this.#release || clock.now() < this.#notBefore || !isAgentSpeaking()) return;
-    const cancel = clock.after(HELD_MS, () => this.#release?.());
-    this.#release = () => {
-      cancel();
-      this.#release = undefined;
-      if (this.#heldByFramework) {
-        this.#notAgainMs = NOT_AGAIN_MS.first;
-        return;
-      }
-      this.#notBefore = clock.now() + this.#notAgainMs;
-      this.#notAgainMs = Math.min(NOT_AGAIN_MS.longest, this.#notAgainMs * 2);
-      output.resume();
-    };
-    output.pause();
+    if (this.#held) {
+      if (this.#held.voice === voice || voice === 'possible') return;
+      this.#held.cancel();
+      this.#held = { voice, cancel: clock.after(HELD_MS[voice], () => this.#release()) };
+      return;
+    }
+    if (!this.#output || clock.now() < this.#notBefore || !isAgentSpeaking()) return;
+    this.#held = { voice, cancel: clock.after(HELD_MS[voice], () => this.#release()) };
+    this.#output.pause();
+  }
+
+  #release(): void {
+    const { clock } = this.#deps;
+    if (!this.#held) return;
+    this.#held.cancel();
+    this.#held = undefined;
+    if (this.#heldByFramework) {
+      this.#notAgainMs = NOT_AGAIN_MS.first;
+      return;
+    }
+    this.#notBefore = clock.now() + this.#notAgainMs;
+    this.#notAgainMs = Math.min(NOT_AGAIN_MS.longest, this.#notAgainMs * 2);
+    this.#output?.resume();
   }
 }
 

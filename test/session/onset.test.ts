@@ -191,16 +191,16 @@ test('on a noisy line the agent holds less and less often, until a voice was one
     return call.isPaused;
   };
   expect(await holdsAfter(0)).toBe(true);
-  expect(await holdsAfter(200)).toBe(false);
+  expect(await holdsAfter(120)).toBe(false);
   expect(await holdsAfter(3_000)).toBe(true);
-  expect(await holdsAfter(200)).toBe(false);
+  expect(await holdsAfter(120)).toBe(false);
   expect(await holdsAfter(3_000)).toBe(false);
   expect(await holdsAfter(3_000)).toBe(true);
   output.pause();
-  await clock.advance(200);
+  await clock.advance(120);
   output.resume();
   expect(await holdsAfter(0)).toBe(true);
-  await clock.advance(200);
+  await clock.advance(120);
   expect(await holdsAfter(3_000)).toBe(true);
 });
 
@@ -209,9 +209,33 @@ test('whatever the sound does, the agent is not held for longer than it takes to
   const stream = onset.watch(new ToldVad([0.45])).stream();
   await stream.next();
   expect(call.isPaused).toBe(true);
-  await clock.advance(199);
+  await clock.advance(119);
   expect(call.isPaused).toBe(true);
   await clock.advance(1);
+  expect(call.isPaused).toBe(false);
+});
+
+test('a possible voice is given the time of “st” to become a likely one, and that the time to begin', async () => {
+  const { onset, call, clock } = setup();
+  const stream = onset.watch(new ToldVad([...times(30, 0), [0.1, 0.1], 0.2, 0.45, 0.45])).stream();
+  for (let window = 0; window < 31; window += 1) await stream.next();
+  await clock.advance(199);
+  expect(call.isPaused).toBe(true);
+  await stream.next();
+  await stream.next();
+  await clock.advance(100);
+  await stream.next();
+  expect(call.isPaused).toBe(true);
+  await clock.advance(20);
+  expect(call.isPaused).toBe(false);
+});
+
+test('a possible voice that stays one is none', async () => {
+  const { onset, call, clock } = setup();
+  const stream = onset.watch(new ToldVad([...times(30, 0), [0.1, 0.1], 0.2])).stream();
+  for (let window = 0; window < 32; window += 1) await stream.next();
+  expect(call.isPaused).toBe(true);
+  await clock.advance(200);
   expect(call.isPaused).toBe(false);
 });
 
