@@ -29,6 +29,8 @@ export interface BenchOptions {
   readonly decisions: number;
   readonly calls: number;
   readonly questions: number;
+  /** Pairs of callers who hang up when they hear the greeting. */
+  readonly greetings: number;
   readonly starts: number;
   readonly samples: number;
   readonly changes: number;
@@ -90,6 +92,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)
   --calls N      calls (5)                            --questions N  questions in each call (2)
+  --greetings N  calls that are left when the greeting begins, in pairs (5)
   --starts N     starts of a worker, and of the console (5)
   --samples N    chats and calls whose memory is read (3)
   --watch N      seconds with 100 conversations on the console (30)
@@ -131,6 +134,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       decisions: number(15),
       calls: number(5),
       questions: number(2),
+      greetings: number(5),
       starts: number(5),
       samples: number(3),
       changes: number(50),
@@ -171,6 +175,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     decisions: count('decisions', values.decisions),
     calls: count('calls', values.calls),
     questions: count('questions', values.questions),
+    greetings: count('greetings', values.greetings, 1_000, 0),
     starts: count('starts', values.starts),
     samples: count('samples', values.samples),
     changes: count('changes', values.changes),

@@ -168,7 +168,9 @@ function createVoiceOutput(
   const source = new AudioSource(AUDIO_RATE, 1, AUDIO_QUEUE_MS);
   const closing = new AbortController();
   const audible = publishTo(customerIdentity, room, source, closing.signal);
-  audible.catch((err: unknown) => log.error({ err }, 'the voice could not be published'));
+  audible.catch((err: unknown) => {
+    if (!closing.signal.aborted) log.error({ err }, 'the voice could not be published');
+  });
   const output = new YieldingOutput(source, audible);
   const close = async (): Promise<void> => {
     closing.abort();
