@@ -17,6 +17,7 @@ import { measurePermission } from './parts/permission.ts';
 import { measureQueries } from './parts/queries.ts';
 import { measureRecovery } from './parts/recovery.ts';
 import { measureScale } from './parts/scale.ts';
+import { measureSizes } from './parts/sizes.ts';
 import { measureStart } from './parts/start.ts';
 import { measureTakeover } from './parts/takeover.ts';
 import { measureVoice } from './parts/voice.ts';
@@ -39,6 +40,7 @@ const MEASURES: Record<Exclude<PartName, 'mcp'>, Measure> = {
   handover: measureHandover,
   density: measureDensity,
   scale: measureScale,
+  sizes: measureSizes,
   queries: measureQueries,
 };
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));

@@ -17,6 +17,7 @@ export const PARTS = [
   'mcp',
   'density',
   'scale',
+  'sizes',
   'queries',
 ] as const;
 export type PartName = (typeof PARTS)[number];
@@ -28,6 +29,8 @@ export interface BenchOptions {
   readonly decisions: number;
   readonly calls: number;
   readonly questions: number;
+  /** Pairs of callers who hang up when they hear the greeting. */
+  readonly greetings: number;
   readonly starts: number;
   readonly samples: number;
   readonly changes: number;
@@ -55,6 +58,8 @@ export interface BenchOptions {
   /** Open chats at most, and for how many seconds each number of them is looked at. */
   readonly scale: number;
   readonly window: number;
+  /** Calls that are open at once, at most. */
+  readonly together: number;
   /** How much the business has behind it, rows of metrics of its open chats, and queries of each kind. */
   readonly interactions: number;
   readonly metrics: number;
@@ -81,11 +86,13 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   mcp          tool servers: a call beside the bare SDK's, 50 servers for 100 conversations, 10 of them down
   density      many chats that begin at once, beside the bare framework: first replies, memory per idle chat
   scale        what a chat costs at 1, 10, 50, 100 and 200 of them, and whether five-second rows come in time
+  sizes        calls that share a process beside as many with one each: how late answers are, what a call costs
   queries      what the console asks of a business with much behind it; making it takes the most time
 
   --chats N      chats that are joined (15)           --turns N      turns of each chat (3)
   --decisions N  decisions, with doorbell and without (15)
   --calls N      calls (5)                            --questions N  questions in each call (2)
+  --greetings N  calls that are left when the greeting begins, in pairs (5)
   --starts N     starts of a worker, and of the console (5)
   --samples N    chats and calls whose memory is read (3)
   --watch N      seconds with 100 conversations on the console (30)
@@ -102,6 +109,7 @@ export const USAGE = `npm run bench -- [NAME…] [options]
   --burst N      chats that begin at once (30)        --bursts N     how often (3)
   --scale N      chats that are open at once, at most (50; the goal is stated for 200)
   --window N     seconds in which each size is looked at (20)
+  --together N   calls that are open at once, at most (5)
   --interactions N  ended interactions behind the queries (100000; the goal is stated for 1000000)
   --metrics N    rows of metrics of open chats beside them (1000000; the goal is stated for 10000000)
   --queries N    queries of each kind (20)
@@ -126,6 +134,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       decisions: number(15),
       calls: number(5),
       questions: number(2),
+      greetings: number(5),
       starts: number(5),
       samples: number(3),
       changes: number(50),
@@ -141,6 +150,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
       watch: number(30),
       scale: number(50),
       window: number(20),
+      together: number(5),
       interactions: number(100_000),
       metrics: number(1_000_000),
       queries: number(20),
@@ -165,6 +175,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     decisions: count('decisions', values.decisions),
     calls: count('calls', values.calls),
     questions: count('questions', values.questions),
+    greetings: count('greetings', values.greetings, 1_000, 0),
     starts: count('starts', values.starts),
     samples: count('samples', values.samples),
     changes: count('changes', values.changes),
@@ -187,6 +198,7 @@ export function readOptions(args: readonly string[]): BenchOptions | 'help' {
     watch: count('watch', values.watch),
     scale: count('scale', values.scale),
     window: count('window', values.window),
+    together: count('together', values.together, 100),
     interactions: count('interactions', values.interactions, 10_000_000),
     metrics: count('metrics', values.metrics, 100_000_000),
     queries: count('queries', values.queries),

@@ -62,10 +62,14 @@ export async function descendantsOf(root: number): Promise<number[]> {
   return below(root);
 }
 
-/** The processes of a worker that run calls or wait for one, those that hold its chats, and the one in which it runs shared models. */
+/**
+ * The processes of a worker that run a call or wait for one, those that hold its chats and its calls, where these share
+ * some, and the one in which it runs shared models.
+ */
 export async function processesOf(worker: number): Promise<{
   jobs: number[];
   chats: number[];
+  calls: number[];
   inference: number[];
 }> {
   const pids = await childrenOf(worker);
@@ -76,8 +80,13 @@ export async function processesOf(worker: number): Promise<{
       return stdout;
     }),
   );
-  const running = (script: string) => pids.filter((_, index) => commands[index]?.includes(script));
-  return { jobs: running('job_proc'), chats: running('src/host.ts'), inference: running('inference_proc') };
+  const running = (script: RegExp) => pids.filter((_, index) => script.test(commands[index] ?? ''));
+  return {
+    jobs: running(/job_proc/),
+    chats: running(/src\/host\.ts.chat/),
+    calls: running(/src\/host\.ts.voice/),
+    inference: running(/inference_proc/),
+  };
 }
 
 /** Processor time since its start; 0 when it has ended. */
@@ -87,6 +96,12 @@ export async function cpuMs(pid: number): Promise<number> {
     return stdout.split(':').reduce((sum, part) => sum * 60 + Number(part), 0) * 1_000;
   }
   const fields = statFields(await read(`/proc/${pid}/stat`));
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MS;
+}
+
+/** Of its main thread alone, on which JavaScript runs; Linux alone knows it. */
+export async function mainThreadMs(pid: number): Promise<number> {
+  const fields = statFields(await read(`/proc/${pid}/task/${pid}/stat`));
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MS;
 }
 

@@ -137,7 +137,7 @@ export async function measureVoice(
   // Not counted: in this call the synthesiser makes the sounds that it later only hands out.
   await results.attempt('voice', () => call(1, false));
   asked = 0;
-  await results.repeat('voice', options.calls, greet);
+  await results.repeat('voice', options.greetings, greet);
   await results.repeat('voice', options.calls, () => call(options.questions, true));
 }
 

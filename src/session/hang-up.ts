@@ -60,6 +60,7 @@ export async function leaveRoom(
     const closed = closeForAll();
     await media?.session.close();
     await media?.roomIo.close();
+    await media?.close();
     await closed;
     await room.disconnect();
   };

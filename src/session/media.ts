@@ -1,13 +1,15 @@
 import type { llm, stt } from '@livekit/agents';
 import { voice } from '@livekit/agents';
-import type { Room } from '@livekit/rtc-node';
+import { AudioSource, type Room } from '@livekit/rtc-node';
 import { fixedWords } from '../definitions/fixed-words.ts';
 import type { Claim } from './claim.ts';
 import { createLlm, createSpeech, TURN_TIMING } from './models.ts';
 import { Onset } from './onset.ts';
 import { Playback } from './playback.ts';
+import { publishTo } from './publishing.ts';
 import type { SessionServices } from './services.ts';
 import { readSettings } from './settings.ts';
+import { YieldingOutput } from './yielding-output.ts';
 
 /**
  * RoomIO has to be started before the session, or the session never hears the room; and it asks the session for
@@ -36,6 +38,8 @@ class LinkedSession extends voice.AgentSession {
 export interface Media {
   readonly session: LinkedSession;
   readonly roomIo: voice.RoomIO;
+  /** Closes what `roomIo` does not: the agent's voice on a call. */
+  close(): Promise<void>;
   readonly model: llm.LLM;
   /** On a call; more than one stream of it may be open. */
   readonly stt: stt.STT | undefined;
@@ -45,8 +49,9 @@ export interface Media {
   readonly fallbackModel: llm.LLM | undefined;
 }
 
-/** What is ahead of the caller's ear, against pauses of a busy machine; dropped when the agent is interrupted. */
+/** What is ahead of the caller's ear, against pauses of a busy machine; taken back when the agent pauses. */
 const AUDIO_QUEUE_MS = 250;
+const AUDIO_RATE = 24_000;
 
 /** The framework closes a session after three failed requests; a conversation goes on with an apology instead. */
 const NEVER = Number.MAX_SAFE_INTEGER;
@@ -130,24 +135,46 @@ export async function createMedia(
       if (newState === 'speaking') turnDetection.began();
     });
   }
+  const voiceOutput = voiceCall ? createVoiceOutput(room, claim.customerIdentity, log) : undefined;
+  // RoomIO keeps an output that is there, and has captions keep pace with it.
+  if (voiceOutput) session.output.audio = voiceOutput.output;
   const roomIo = new voice.RoomIO({
     agentSession: session,
     room,
     participant: claim.customerIdentity,
     inputOptions: { textEnabled: false, audioEnabled: voiceCall, closeOnDisconnect: false },
     outputOptions: {
-      audioEnabled: voiceCall,
+      audioEnabled: false,
       transcriptionEnabled: true,
       syncTranscription: voiceCall,
-      queueSizeMs: AUDIO_QUEUE_MS,
     },
   });
   return {
     session,
     roomIo,
+    close: async () => voiceOutput?.close(),
     model,
     fallbackModel,
     stt: speech?.stt,
     prepare: speech?.prepare,
   };
+}
+
+function createVoiceOutput(
+  room: Room,
+  customerIdentity: string,
+  log: SessionServices['log'],
+): { readonly output: YieldingOutput; close(): Promise<void> } {
+  const source = new AudioSource(AUDIO_RATE, 1, AUDIO_QUEUE_MS);
+  const closing = new AbortController();
+  const audible = publishTo(customerIdentity, room, source, closing.signal);
+  audible.catch((err: unknown) => {
+    if (!closing.signal.aborted) log.error({ err }, 'the voice could not be published');
+  });
+  const output = new YieldingOutput(source, audible);
+  const close = async (): Promise<void> => {
+    closing.abort();
+    await output.close();
+  };
+  return { output, close };
 }

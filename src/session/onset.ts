@@ -3,10 +3,19 @@ import type { Clock } from './clock.ts';
 
 /** So likely must it be, by one window of sound, that a caller begins to talk. A voice has begun after two beyond 0.5. */
 const LIKELY = 0.4;
-/** Whether a voice has begun is known with the next two windows (32 ms each); by then the framework holds, or nobody. */
-const HELD_MS = 120;
+/** Words begin with sounds that are hardly a voice yet, as “stop” does; coughs and noise stay below this. */
+const POSSIBLE = 0.05;
+/** In the midst of “st” it is as unlikely as between two words; only what is below this is no voice. */
+const NONE = 0.03;
+/** What is so much louder than everything of the last second is new. An echo, a fan or a street is not. */
+const LOUDER_DB = 10;
+const AUDIBLE_DB = -50;
+/** In windows of 32 ms: a second, of which the last are left out because a beginning may take as long. */
+const LATELY = { windows: 31, swelling: 3 };
+/** How long it takes to be known: to a likely voice two windows more, to a possible one a whole “st”. */
+const HELD_MS = { possible: 200, likely: 120 };
 /**
- * Each hold for what was no voice costs up to a quarter of a second of the agent's words. So it is not done again for a
+ * A hold for what was no voice is a hesitation, of which the agent loses no words. Still it is not done again for a
  * while, for twice as long each time on a noisy line, until a voice was one.
  */
 const NOT_AGAIN_MS = { first: 3_000, longest: 48_000 };
@@ -21,16 +30,18 @@ export interface OnsetDeps {
  *
  * The framework stops the agent when a voice has been there for two windows of sound, asks for it with each window just
  * before it is told of the beginning, and so waits for a third. Here the agent holds with the first window in which a
- * voice is likely, and goes on when the next ones don't bear it out; and the framework is told what it asks for with
- * the window in which the voice has begun.
+ * voice is likely, or possible and suddenly loud, and goes on when there is none after all; and the framework is told
+ * what it asks for with the window in which the voice has begun.
  */
 export class Onset {
   readonly #deps: OnsetDeps;
   #output: Pick<voice.AudioOutput, 'pause' | 'resume'> | undefined;
   #heldByFramework = false;
-  #release: (() => void) | undefined;
+  #held: { readonly voice: keyof typeof HELD_MS; readonly cancel: () => void } | undefined;
   #notBefore = 0;
   #notAgainMs = NOT_AGAIN_MS.first;
+  /** How loud the caller's line was of late, while the agent spoke: with its echo, that is. */
+  readonly #loudness: number[] = [];
 
   constructor(deps: OnsetDeps) {
     this.#deps = deps;
@@ -47,7 +58,7 @@ export class Onset {
     };
     output.resume = () => {
       this.#heldByFramework = false;
-      if (!this.#release) own.resume();
+      if (!this.#held) own.resume();
     };
   }
 
@@ -57,29 +68,64 @@ export class Onset {
   }
 
   #heard(event: VADEvent): void {
-    if (event.type !== VADEventType.INFERENCE_DONE || event.speaking) return;
-    if (event.probability >= LIKELY) this.#hold();
-    else this.#release?.();
+    if (event.type !== VADEventType.INFERENCE_DONE) return;
+    const isSudden = this.#isSudden(event);
+    if (event.speaking) return;
+    if (event.probability >= LIKELY) this.#hold('likely');
+    else if (isSudden && event.probability >= POSSIBLE) this.#hold('possible');
+    else if (event.probability < NONE) this.#release();
   }
 
-  #hold(): void {
-    const { clock, isAgentSpeaking } = this.#deps;
-    const output = this.#output;
-    if (!output || this.#release || clock.now() < this.#notBefore || !isAgentSpeaking()) return;
-    const cancel = clock.after(HELD_MS, () => this.#release?.());
-    this.#release = () => {
-      cancel();
-      this.#release = undefined;
-      if (this.#heldByFramework) {
-        this.#notAgainMs = NOT_AGAIN_MS.first;
-        return;
-      }
-      this.#notBefore = clock.now() + this.#notAgainMs;
-      this.#notAgainMs = Math.min(NOT_AGAIN_MS.longest, this.#notAgainMs * 2);
-      output.resume();
-    };
-    output.pause();
+  #isSudden({ frames }: VADEvent): boolean {
+    const lately = this.#loudness;
+    if (!this.#deps.isAgentSpeaking()) {
+      lately.length = 0;
+      return false;
+    }
+    const db = loudnessDb(frames);
+    const before = lately.slice(0, -LATELY.swelling);
+    lately.push(db);
+    if (lately.length > LATELY.windows) lately.shift();
+    return before.length >= LATELY.windows / 2 && db > AUDIBLE_DB && db > Math.max(...before) + LOUDER_DB;
   }
+
+  #hold(voice: keyof typeof HELD_MS): void {
+    const { clock, isAgentSpeaking } = this.#deps;
+    if (this.#held) {
+      if (this.#held.voice === voice || voice === 'possible') return;
+      this.#held.cancel();
+      this.#held = { voice, cancel: clock.after(HELD_MS[voice], () => this.#release()) };
+      return;
+    }
+    if (!this.#output || clock.now() < this.#notBefore || !isAgentSpeaking()) return;
+    this.#held = { voice, cancel: clock.after(HELD_MS[voice], () => this.#release()) };
+    this.#output.pause();
+  }
+
+  #release(): void {
+    const { clock } = this.#deps;
+    if (!this.#held) return;
+    this.#held.cancel();
+    this.#held = undefined;
+    if (this.#heldByFramework) {
+      this.#notAgainMs = NOT_AGAIN_MS.first;
+      return;
+    }
+    this.#notBefore = clock.now() + this.#notAgainMs;
+    this.#notAgainMs = Math.min(NOT_AGAIN_MS.longest, this.#notAgainMs * 2);
+    this.#output?.resume();
+  }
+}
+
+/** Of full scale. */
+function loudnessDb(frames: VADEvent['frames']): number {
+  let energy = 0;
+  let samples = 0;
+  for (const { data } of frames) {
+    for (const sample of data) energy += sample * sample;
+    samples += data.length;
+  }
+  return 10 * Math.log10(energy / Math.max(1, samples) / 32_768 ** 2 + 1e-10);
 }
 
 class WatchedVad extends VAD {

@@ -2,10 +2,12 @@ import { initializeLogger, VAD, type VADEvent, VADEventType, type VADStream } fr
 import { AudioFrame } from '@livekit/rtc-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { createFlite } from '../../src/embedded/rehearsal/speech/flite.ts';
+import { SPEECH_RATE } from '../../src/embedded/rehearsal/speech/library.ts';
 import { BARGE_IN_MS } from '../../src/session/media.ts';
 import { loadVad } from '../../src/session/models.ts';
 import { Onset } from '../../src/session/onset.ts';
 import { ManualClock } from '../support/clock.ts';
+import { COUGH } from '../support/cough.ts';
 
 initializeLogger({ pretty: false, level: 'silent' });
 
@@ -26,10 +28,26 @@ function setup() {
   return { clock, call, onset, output };
 }
 
-async function hears(vad: VAD, words: string): Promise<VADStream> {
+interface Sound {
+  readonly samples: Int16Array;
+  readonly sampleRate: number;
+}
+
+async function spoken(words: string, voice = 'slt'): Promise<Sound> {
   const flite = createFlite();
   onTestFinished(() => flite.close());
-  const { samples, sampleRate } = await flite.speak(words, 'slt', 1);
+  return flite.speak(words, voice, 1);
+}
+
+/** After so much of a line on which there is no more than a faint noise. */
+function after(quietMs: number, { samples, sampleRate }: Sound): Sound {
+  const quiet = Math.round((quietMs * sampleRate) / 1_000);
+  const all = new Int16Array(quiet + samples.length).map((_, at) => ((at * 7_919) % 41) - 20);
+  all.set(samples, quiet);
+  return { samples: all, sampleRate };
+}
+
+function hears(vad: VAD, { samples, sampleRate }: Sound): VADStream {
   const stream = vad.stream();
   onTestFinished(() => stream.close());
   const size = sampleRate / 50;
@@ -38,30 +56,38 @@ async function hears(vad: VAD, words: string): Promise<VADStream> {
   return stream;
 }
 
-/** Windows of sound in which a voice is as likely as told. */
+/** How likely a voice is in a window of sound, and how loud it is as a part of full scale. */
+type Told = number | readonly [probability: number, loudness: number];
+
 class ToldVad extends VAD {
   readonly label = 'told';
-  readonly #probabilities: readonly number[];
+  readonly #told: readonly Told[];
 
-  constructor(probabilities: readonly number[]) {
+  constructor(told: readonly Told[]) {
     super({ updateInterval: 32 });
-    this.#probabilities = probabilities;
+    this.#told = told;
   }
 
   override stream(): VADStream {
-    const left = [...this.#probabilities];
+    const left = [...this.#told];
     const next = async () => {
-      const probability = left.shift();
-      if (probability === undefined) return { done: true, value: undefined };
-      return { done: false, value: { type: VADEventType.INFERENCE_DONE, probability, speaking: false } };
+      const told = left.shift();
+      if (told === undefined) return { done: true, value: undefined };
+      const [probability, loudness] = typeof told === 'number' ? [told, 0] : told;
+      const samples = new Int16Array(512).fill(32_767 * loudness);
+      const frames = [new AudioFrame(samples, 16_000, 1, samples.length)];
+      const value = { type: VADEventType.INFERENCE_DONE, probability, speaking: false, frames };
+      return { done: false, value };
     };
     return { next } as unknown as VADStream;
   }
 }
 
+const times = (count: number, told: Told): Told[] => Array.from({ length: count }, () => told);
+
 test('a voice counts as long enough to interrupt with the same window of sound that it began in', async () => {
   const { onset } = setup();
-  const stream = await hears(onset.watch(await loadVad()), 'Stop, that is enough.');
+  const stream = hears(onset.watch(await loadVad()), await spoken('Stop, that is enough.'));
   const events: VADEvent[] = [];
   const isLongEnough = ({ type, speechDuration }: VADEvent): boolean =>
     type === VADEventType.INFERENCE_DONE && speechDuration >= BARGE_IN_MS;
@@ -77,7 +103,7 @@ test.for(['Stop, that is enough.', 'Wait a moment.', 'No, the other order.'])(
   'the agent holds before the voice of “%s” has begun for the framework, and stays silent with it',
   async (words) => {
     const { onset, call, output, clock } = setup();
-    const stream = await hears(onset.watch(await loadVad()), words);
+    const stream = hears(onset.watch(await loadVad()), await spoken(words));
     let event: VADEvent;
     do {
       event = (await stream.next()).value as VADEvent;
@@ -94,9 +120,55 @@ test.for(['Stop, that is enough.', 'Wait a moment.', 'No, the other order.'])(
   },
 );
 
+test.for([
+  ['kal', 'Stop, that is enough.'],
+  ['kal', 'Excuse me.'],
+  ['kal', 'Sorry, can I ask something?'],
+] as const)(
+  'it holds with the sound that %s begins “%s” with, before there is a voice in it',
+  async ([voice, words]) => {
+    const { onset, call } = setup();
+    const stream = hears(onset.watch(await loadVad()), after(1_000, await spoken(words, voice)));
+    let event: VADEvent;
+    do event = (await stream.next()).value as VADEvent;
+    while (!call.isPaused);
+    expect(event.probability).toBeLessThan(0.4);
+  },
+);
+
+test('a cough is no beginning, however sudden', async () => {
+  const { onset, call } = setup();
+  const cough = { samples: COUGH.samples, sampleRate: SPEECH_RATE };
+  const stream = hears(onset.watch(await loadVad()), after(1_000, cough));
+  for (let window = 0; window < 44; window += 1) {
+    await stream.next();
+    expect(call.isPaused).toBe(false);
+  }
+});
+
+test.for([
+  ['that is as loud as what was there before', [...times(30, [0.2, 0.1]), [0.2, 0.2]]],
+  ['that is hardly heard', [...times(30, 0), [0.2, 0.002]]],
+  ['that comes with the first words of the agent', [...times(10, 0), [0.2, 0.5]]],
+] as const)('nothing is held for a possible voice %s', async ([, told]) => {
+  const { onset, call } = setup();
+  const stream = onset.watch(new ToldVad(told)).stream();
+  for (let next = await stream.next(); !next.done; next = await stream.next())
+    expect(call.isPaused).toBe(false);
+});
+
+test('a possible voice that is suddenly loud is given way', async () => {
+  const { onset, call } = setup();
+  const stream = onset.watch(new ToldVad([...times(30, [0.2, 0.01]), [0.2, 0.1]])).stream();
+  for (let window = 0; window < 30; window += 1) await stream.next();
+  expect(call.isPaused).toBe(false);
+  await stream.next();
+  expect(call.isPaused).toBe(true);
+});
+
 test('the agent goes on when the next window of sound has no voice in it, and does not stammer', async () => {
   const { onset, call, clock } = setup();
-  const stream = onset.watch(new ToldVad([0.1, 0.45, 0.2, 0.45, 0.45, 0.1])).stream();
+  const stream = onset.watch(new ToldVad([0.1, 0.45, 0.02, 0.45, 0.45, 0.02])).stream();
   const told: boolean[] = [];
   for (let window = 0; window < 4; window += 1) {
     await stream.next();
@@ -112,7 +184,7 @@ test('the agent goes on when the next window of sound has no voice in it, and do
 
 test('on a noisy line the agent holds less and less often, until a voice was one', async () => {
   const { onset, call, clock, output } = setup();
-  const stream = onset.watch(new ToldVad(Array.from({ length: 40 }, () => 0.45))).stream();
+  const stream = onset.watch(new ToldVad(times(40, 0.45))).stream();
   const holdsAfter = async (ms: number): Promise<boolean> => {
     await clock.advance(ms);
     await stream.next();
@@ -143,9 +215,33 @@ test('whatever the sound does, the agent is not held for longer than it takes to
   expect(call.isPaused).toBe(false);
 });
 
+test('a possible voice is given the time of “st” to become a likely one, and that the time to begin', async () => {
+  const { onset, call, clock } = setup();
+  const stream = onset.watch(new ToldVad([...times(30, 0), [0.1, 0.1], 0.2, 0.45, 0.45])).stream();
+  for (let window = 0; window < 31; window += 1) await stream.next();
+  await clock.advance(199);
+  expect(call.isPaused).toBe(true);
+  await stream.next();
+  await stream.next();
+  await clock.advance(100);
+  await stream.next();
+  expect(call.isPaused).toBe(true);
+  await clock.advance(20);
+  expect(call.isPaused).toBe(false);
+});
+
+test('a possible voice that stays one is none', async () => {
+  const { onset, call, clock } = setup();
+  const stream = onset.watch(new ToldVad([...times(30, 0), [0.1, 0.1], 0.2])).stream();
+  for (let window = 0; window < 32; window += 1) await stream.next();
+  expect(call.isPaused).toBe(true);
+  await clock.advance(200);
+  expect(call.isPaused).toBe(false);
+});
+
 test('what ends meanwhile for the framework ends when both are over', async () => {
   const { onset, call, output } = setup();
-  const stream = onset.watch(new ToldVad([0.45, 0.1])).stream();
+  const stream = onset.watch(new ToldVad([0.45, 0.02])).stream();
   await stream.next();
   output.pause();
   output.resume();
