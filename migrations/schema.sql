@@ -22,6 +22,7 @@ create table floorwalker.archive_search (
   phone_digits text,
   words tsvector not null,
   keys text[] not null,
+  pairs integer[],
   constraint archive_search_pkey PRIMARY KEY (interaction_id),
   constraint archive_search_interaction_id_fkey FOREIGN KEY (interaction_id) REFERENCES interaction_archives(interaction_id) ON DELETE CASCADE
 );
@@ -886,7 +887,9 @@ CREATE INDEX idx_appointment_requests_appointment ON public.appointment_requests
 
 CREATE INDEX idx_appointments_customer ON public.appointments USING btree (business_id, customer_phone, starts_at);
 
-CREATE INDEX idx_archive_search ON floorwalker.archive_search USING gin (words, keys);
+CREATE INDEX idx_archive_search ON floorwalker.archive_search USING gin (keys, pairs, words);
+
+CREATE INDEX idx_archive_search_unpaired ON floorwalker.archive_search USING btree (interaction_id) WHERE (pairs IS NULL);
 
 CREATE INDEX idx_archives_agent_newest ON public.interaction_archives USING btree (agent_id, kind, happened_at DESC, interaction_id DESC) INCLUDE (interaction_status, csat_score, fcr_status);
 
@@ -2418,7 +2421,16 @@ declare
   day integer;
   first_day integer;
   days integer;
+  oldest_day integer;
   stretch text[];
+  -- What the index must say where no stretch does.
+  everywhere text[];
+  -- The text in each configuration that there is, read once and not for each archive.
+  configurations text[];
+  queries tsquery[];
+  query tsquery;
+  wanted_pairs integer[];
+  pair_days integer[];
   more uuid[];
   more_at timestamptz[];
   ids uuid[];
@@ -2434,13 +2446,17 @@ begin
       me.business_id, agents_seen, wanted_kind, from_time, to_time, after_time, after_id, p_limit);
     return;
   end if;
-  if asked is not null and not exists (
-    select from floorwalker.search_configurations c
-    where c.business_id = me.business_id and numnode(websearch_to_tsquery(c.configuration::regconfig, asked)) > 0) then
-    if exists (select from floorwalker.search_configurations c where c.business_id = me.business_id) then
-      perform floorwalker.fail('search_invalid', 'Each of these words is too frequent to search for.');
+  if asked is not null then
+    select array_agg(c.configuration), array_agg(q.parsed) into configurations, queries
+    from floorwalker.search_configurations c
+    cross join lateral (select websearch_to_tsquery(c.configuration::regconfig, asked) as parsed) q
+    where c.business_id = me.business_id and numnode(q.parsed) > 0;
+    if queries is null then
+      if exists (select from floorwalker.search_configurations c where c.business_id = me.business_id) then
+        perform floorwalker.fail('search_invalid', 'Each of these words is too frequent to search for.');
+      end if;
+      return;
     end if;
-    return;
   end if;
 
   -- What is frequent is among the newest.
@@ -2452,44 +2468,63 @@ begin
     join floorwalker.archive_search s on s.interaction_id = n.id
     where s.keys @> wanted_keys
       and (digits is null or s.phone_digits like digits)
-      and (asked is null or s.words @@ websearch_to_tsquery(s.configuration::regconfig, asked))
+      and (asked is null or s.words @@ queries[array_position(configurations, s.configuration)])
     order by n.place limit p_limit) hits;
 
-  -- The rest is asked of the index, in stretches of days that grow eightfold at most.
+  -- The rest is asked of the index, in stretches of days that grow eightfold at most, and then all at once.
   if cardinality(ids) < p_limit and cardinality(walked) >= p_walk then
     before_time := walked_at[p_walk];
     before_id := walked[p_walk];
     day := floorwalker.day_number(before_time);
-    select floorwalker.day_number(greatest(from_time, a.happened_at)) into first_day from interaction_archives a
+    select floorwalker.day_number(a.happened_at), floorwalker.day_number(greatest(from_time, a.happened_at))
+    into oldest_day, first_day from interaction_archives a
     where a.business_id = me.business_id and a.kind = wanted_kind
     order by a.happened_at, a.interaction_id limit 1;
+    everywhere := array['business:' || me.business_id, 'kind:' || wanted_kind];
     days := greatest(1, floorwalker.day_number(walked_at[1]) - day);
     while cardinality(ids) < p_limit and day >= first_day loop
-      stretch := array(select floorwalker.day_key(me.business_id, wanted_kind, n)
-        from generate_series(greatest(first_day, day - days + 1), day) n);
-      if asked is null then
-        select array_agg(hits.interaction_id), array_agg(hits.happened_at) into more, more_at from (
+      -- Each day is a list to go through, and most of them together are more than none.
+      if days > 16 then
+        days := greatest(days, day - first_day + 1);
+      end if;
+      stretch := case when days <= 16 or 2 * (day - first_day) < day - oldest_day then
+        array(select floorwalker.day_key(me.business_id, wanted_kind, n)
+          from generate_series(greatest(first_day, day - days + 1), day) n) end;
+      more := '{}';
+      more_at := '{}';
+      for nth in 1 .. coalesce(cardinality(queries), 1) loop
+        query := queries[nth];
+        wanted_pairs := nullif(floorwalker.phrase_pairs(query), '{}');
+        pair_days := array(select distinct floorwalker.pair_days(n)
+          from generate_series(greatest(first_day, day - days + 1), day) n);
+        if wanted_pairs is not null and exists (select from floorwalker.archive_search s where s.pairs is null) then
+          wanted_pairs := null;
+        end if;
+        select more || coalesce(array_agg(hits.interaction_id), '{}'), more_at || coalesce(array_agg(hits.happened_at), '{}')
+        into more, more_at from (
           select s.interaction_id, s.happened_at from floorwalker.archive_search s
-          where s.keys && stretch and (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
+          where (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
+            and (stretch is null or s.keys && stretch) and (stretch is not null or s.keys @> everywhere)
+            -- Three of them leave next to nothing of what is no such phrase.
+            and (wanted_pairs[1] is null or s.pairs && array(select d + wanted_pairs[1] from unnest(pair_days) d))
+            and (wanted_pairs[2] is null or s.pairs && array(select d + wanted_pairs[2] from unnest(pair_days) d))
+            and (wanted_pairs[3] is null or s.pairs && array(select d + wanted_pairs[3] from unnest(pair_days) d))
+            and (query is null or s.words @@ query and s.configuration = configurations[nth])
             and (digits is null or s.phone_digits like digits)
-            and s.happened_at >= from_time and (s.happened_at, s.interaction_id) < (before_time, before_id)
+            and s.happened_at >= from_time and s.happened_at < to_timestamp((day + 1) * 86400.0)
+            and (s.happened_at, s.interaction_id) < (before_time, before_id)
           order by s.happened_at desc, s.interaction_id desc limit p_limit - cardinality(ids)) hits;
-      else
-        select array_agg(hits.interaction_id), array_agg(hits.happened_at) into more, more_at from (
-          select s.interaction_id, s.happened_at from floorwalker.search_configurations c
-          join floorwalker.archive_search s on s.configuration = c.configuration
-            and s.words @@ websearch_to_tsquery(c.configuration::regconfig, asked)
-          where c.business_id = me.business_id
-            and s.keys && stretch and (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
-            and (digits is null or s.phone_digits like digits)
-            and s.happened_at >= from_time and (s.happened_at, s.interaction_id) < (before_time, before_id)
-          order by s.happened_at desc, s.interaction_id desc limit p_limit - cardinality(ids)) hits;
+      end loop;
+      if cardinality(queries) > 1 then
+        select coalesce(array_agg(hits.id), '{}'), coalesce(array_agg(hits.at), '{}') into more, more_at from (
+          select m.id, m.at from unnest(more, more_at) m (id, at)
+          order by m.at desc, m.id desc limit p_limit - cardinality(ids)) hits;
       end if;
       ids := ids || more;
       times := times || more_at;
       day := day - days;
       -- What is missing at the rate that hits came, and half as much again; each hit is read.
-      days := case when coalesce(cardinality(more), 0) = 0 then days * 8
+      days := case when more = '{}' then days * 8
         else least(days * 8, greatest(1, ceil(1.5 * days * (p_limit - cardinality(ids)) / cardinality(more))::integer)) end;
     end loop;
   end if;
@@ -2634,13 +2669,8 @@ CREATE OR REPLACE FUNCTION floorwalker.index_archive(p_interaction_id uuid)
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
 AS $function$
-  insert into floorwalker.archive_search as mine (interaction_id, happened_at, configuration, phone_digits, words, keys)
-  select a.interaction_id, a.happened_at, c.name, digits.text,
-    -- Far below the megabyte that a tsvector may have: an archive must never fail for its length.
-    setweight(to_tsvector(c.name::regconfig, left(a.summary || ' ' || coalesce(issues.text, ''), 20000)), 'A')
-      || to_tsvector(c.name::regconfig, coalesce((
-        select left(string_agg(left(m.content, 20000), E'\n' order by m.seq), 100000)
-        from interaction_messages m where m.interaction_id = a.interaction_id and m.role <> 'system'), '')),
+  insert into floorwalker.archive_search as mine (interaction_id, happened_at, configuration, phone_digits, words, keys, pairs)
+  select a.interaction_id, a.happened_at, c.name, digits.text, said.words,
     array['business:' || a.business_id, 'agent:' || a.agent_id, 'kind:' || a.kind,
       floorwalker.day_key(a.business_id, a.kind, floorwalker.day_number(a.happened_at)),
       'sentiment:' || coalesce(a.tags ->> 'sentiment', 'neutral')]
@@ -2649,7 +2679,8 @@ AS $function$
         union all select i ->> 'tag' from jsonb_array_elements(a.tags -> 'issues') i) tags where t is not null), '{}')
       || coalesce((select array_agg(distinct 'issue:' || (i ->> 'tag')) || array_agg(distinct 'issue_status:' || (i ->> 'status'))
         from jsonb_array_elements(a.tags -> 'issues') i where i ->> 'tag' is not null and i ->> 'status' is not null), '{}')
-      || floorwalker.phone_keys(digits.text)
+      || floorwalker.phone_keys(digits.text),
+    floorwalker.word_pairs(said.words, a.happened_at)
   from interaction_archives a
   join interactions i on i.id = a.interaction_id
   cross join lateral (select floorwalker.text_configuration(
@@ -2657,11 +2688,19 @@ AS $function$
   cross join lateral (select regexp_replace(i.phone_number, '\D', '', 'g') as text) digits
   cross join lateral (select string_agg(e ->> 'issue', ' ') as text from jsonb_array_elements(a.issues) e
     where jsonb_typeof(e) = 'object') issues
+  cross join lateral (
+    -- Far below the megabyte that a tsvector may have: an archive must never fail for its length.
+    select setweight(to_tsvector(c.name::regconfig, left(a.summary || ' ' || coalesce(issues.text, ''), 20000)), 'A')
+      || to_tsvector(c.name::regconfig, coalesce((
+        select left(string_agg(left(m.content, 20000), E'\n' order by m.seq), 100000)
+        from interaction_messages m where m.interaction_id = a.interaction_id and m.role <> 'system'), '')) as words
+    offset 0) said
   where a.interaction_id = p_interaction_id
   on conflict (interaction_id) do update set happened_at = excluded.happened_at, configuration = excluded.configuration,
-    phone_digits = excluded.phone_digits, words = excluded.words, keys = excluded.keys
-  where (mine.words, mine.keys, mine.phone_digits, mine.configuration)
-    is distinct from (excluded.words, excluded.keys, excluded.phone_digits, excluded.configuration);
+    phone_digits = excluded.phone_digits, words = excluded.words, keys = excluded.keys,
+    pairs = excluded.pairs
+  where (mine.words, mine.keys, mine.phone_digits, mine.configuration, mine.pairs)
+    is distinct from (excluded.words, excluded.keys, excluded.phone_digits, excluded.configuration, excluded.pairs);
   insert into floorwalker.search_configurations (business_id, configuration)
   select a.business_id, s.configuration
   from floorwalker.archive_search s join interaction_archives a on a.interaction_id = s.interaction_id
@@ -3133,6 +3172,16 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION floorwalker.pair_days(p_day integer)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select ((p_day >> 3) & 2047) << 20
+$function$
+;
+
 CREATE OR REPLACE FUNCTION floorwalker.period_start(p_period text, p_time_zone text)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
@@ -3175,6 +3224,36 @@ CREATE OR REPLACE FUNCTION floorwalker.phone_keys(p_digits text)
 AS $function$
   select coalesce(array_agg(distinct 'phone:' || substr(p_digits, place, 3)), '{}')
   from generate_series(1, length(p_digits) - 2) place
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.phrase_pairs(p_query tsquery)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  words constant text[] := array(select m[1] from regexp_matches(p_query::text, '''((?:[^'']|'''')*)''', 'g') m);
+  between constant text[] := regexp_split_to_array(p_query::text, '''(?:[^'']|'''')*''(?::[*A-D]+)?');
+  depth integer := 0;
+  sign text;
+  pairs integer[] := '{}';
+begin
+  for place in 1 .. cardinality(words) loop
+    foreach sign in array string_to_array(between[place], null) loop
+      depth := depth + case sign when '(' then 1 when ')' then -1 else 0 end;
+      if sign = '|' and depth = 0 then
+        return '{}';
+      end if;
+    end loop;
+    if depth = 0 and btrim(between[place + 1]) = '<->' and between[place] !~ '!'
+      and words[place] || words[place + 1] !~ '[''\\]' then
+      pairs := pairs || floorwalker.word_pair(words[place], words[place + 1]);
+    end if;
+  end loop;
+  return pairs;
+end
 $function$
 ;
 
@@ -4120,6 +4199,32 @@ CREATE OR REPLACE FUNCTION floorwalker.whisper_row(p_row whispers)
  SET search_path TO 'public', 'pg_temp'
 AS $function$
   select jsonb_build_object('id', p_row.id, 'kind', p_row.kind, 'text', p_row.content, 'by_name', p_row.by_name, 'at', p_row.created_at)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.word_pair(p_word text, p_next text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  select (hashtextextended(p_word || ' ' || p_next, 0) & 1048575)::integer
+$function$
+;
+
+CREATE OR REPLACE FUNCTION floorwalker.word_pairs(p_words tsvector, p_moment timestamp with time zone)
+ RETURNS integer[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  with places as materialized (
+    select w.lexeme, unnest(w.positions) as place from unnest(p_words) w
+  )
+  -- As word_pair, which is not called: once for each word it would take most of the time.
+  select coalesce(array_agg(distinct (select floorwalker.pair_days(floorwalker.day_number(p_moment)))
+    + (hashtextextended(a.lexeme || ' ' || b.lexeme, 0) & 1048575)::integer), '{}')
+  from places a join places b on b.place = a.place + 1
 $function$
 ;
 
@@ -6112,6 +6217,25 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.pair_archives(p_limit integer DEFAULT 200)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  changed integer;
+begin
+  update floorwalker.archive_search s set pairs = floorwalker.word_pairs(s.words, s.happened_at)
+  where s.interaction_id in (
+    select u.interaction_id from floorwalker.archive_search u where u.pairs is null limit p_limit for update skip locked);
+  get diagnostics changed = row_count;
+  return changed;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.people_out_of_sight()
  RETURNS jsonb
  LANGUAGE sql
@@ -7958,11 +8082,15 @@ grant execute on function floorwalker.no_calendar(uuid) to service_role;
 
 grant execute on function floorwalker.note_applied_version() to service_role;
 
+grant execute on function floorwalker.pair_days(integer) to service_role;
+
 grant execute on function floorwalker.period_start(text,text) to service_role;
 
 grant execute on function floorwalker.person_for_admin(users,uuid) to service_role;
 
 grant execute on function floorwalker.phone_keys(text) to service_role;
+
+grant execute on function floorwalker.phrase_pairs(tsquery) to service_role;
 
 grant execute on function floorwalker.place_archive() to service_role;
 
@@ -8060,6 +8188,10 @@ grant execute on function floorwalker.visible_agents_of(uuid) to service_role;
 
 grant execute on function floorwalker.whisper_row(whispers) to service_role;
 
+grant execute on function floorwalker.word_pair(text,text) to service_role;
+
+grant execute on function floorwalker.word_pairs(tsvector,timestamp with time zone) to service_role;
+
 grant execute on function floorwalker.write_definition(agents,jsonb,jsonb) to service_role;
 
 grant execute on function fold_figures(integer) to service_role;
@@ -8127,6 +8259,8 @@ grant execute on function load_session(uuid,bigint,numeric) to service_role;
 grant execute on function load_tool_tokens(uuid,text) to service_role;
 
 grant execute on function monitor_interaction(uuid) to authenticated;
+
+grant execute on function pair_archives(integer) to service_role;
 
 grant execute on function people_out_of_sight() to service_role;
 

@@ -11,3 +11,8 @@ export function foldFigures(db: Database): Promise<number> {
 export function foldTracks(db: Database): Promise<number> {
   return callFunction(db, 'fold_tracks', {}, z.number());
 }
+
+/** Makes what phrases are found by for archives that are older than it. Returns of how many. */
+export function pairArchives(db: Database): Promise<number> {
+  return callFunction(db, 'pair_archives', {}, z.number());
+}

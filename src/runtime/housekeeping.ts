@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { trimChanges } from '../database/changes.ts';
 import type { Database } from '../database/client.ts';
 import { elect, resign, type Seat } from '../database/elections.ts';
-import { foldFigures, foldTracks } from '../database/folds.ts';
+import { foldFigures, foldTracks, pairArchives } from '../database/folds.ts';
 import { reapUnjoined } from '../database/leases.ts';
 import { escalateRequests, expirePermissions } from '../database/permissions.ts';
 import { applyRetention } from '../database/retention.ts';
@@ -102,6 +102,7 @@ export class Housekeeping {
       await trimChanges(this.#deps.db);
       await foldFigures(this.#deps.db);
       await foldTracks(this.#deps.db);
+      await pairArchives(this.#deps.db);
       await this.#retain(seat.term);
     } catch (err) {
       log.warn({ err }, 'housekeeping could not be done; it is tried again in the next round');

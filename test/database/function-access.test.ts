@@ -70,6 +70,7 @@ const WORKER_FUNCTIONS: Record<string, Record<string, unknown>> = {
   trim_changes: { p_keep_seconds: 100_000 },
   fold_figures: { p_limit: 1 },
   fold_tracks: { p_limit: 1 },
+  pair_archives: { p_limit: 1 },
   visible_agents_of_people: { p_user_ids: [] },
   waiting_interactions: {},
   people_out_of_sight: {},
