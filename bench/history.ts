@@ -44,6 +44,7 @@ async function inBulk(
   await sql.begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
     await tx`set local maintenance_work_mem = '512MB'`;
+    await tx`set local work_mem = '256MB'`;
     await tx`set local synchronous_commit = off`;
     const indexes = await tx<{ place: string; name: string; definition: string }[]>`
       select n.nspname as place, c.relname as name, pg_get_indexdef(x.indexrelid) as definition
@@ -64,7 +65,8 @@ async function settle(sql: Sql): Promise<void> {
 
 /**
  * Ended chats with their archives and search rows. Words are `w1` to `w20000`, each about as frequent as its number
- * says (Zipf). All that was said is in two messages, which excerpts are cut from.
+ * says (Zipf). All that was said is in two messages, which excerpts are cut from. Rows lie in the order of time, as
+ * they come when conversations end.
  */
 export async function seedHistory(sql: Sql, history: History): Promise<void> {
   const { businessId, agentIds, interactions, wordsEach, days } = history;
@@ -80,7 +82,8 @@ export async function seedHistory(sql: Sql, history: History): Promise<void> {
         'completed', at, at, at, at + seconds * interval '1 s', seconds, 'customer_left', 1, at
       from generate_series(1, ${interactions}::integer) n
       cross join lateral (select 30 + (hashint4(n + 7) & 511) as seconds,
-        now() - interval '10 minutes' - (n::double precision / ${interactions}) * ${days} * interval '1 day' as at) moment`;
+        now() - interval '10 minutes' - (n::double precision / ${interactions}) * ${days} * interval '1 day' as at) moment
+      order by n desc`;
     await tx`
       insert into interaction_archives (interaction_id, business_id, agent_id, kind, interaction_status, happened_at,
         summary, summary_source, issues, tags, csat_score, csat_source, resolution_time_seconds, fcr_status, created_at)
@@ -91,10 +94,10 @@ export async function seedHistory(sql: Sql, history: History): Promise<void> {
           jsonb_build_array(jsonb_build_object('tag', 'issue_' || seed % 50, 'status', 'resolved'))),
         seed % 101, 'model', duration_seconds, seed % 5 > 0, ended_at
       from interactions cross join lateral (select hashtext(livekit_room_id) & 1048575 as seed) s
-      where business_id = ${businessId}`;
+      where business_id = ${businessId} order by started_at`;
     await tx`
       create temporary table pieces on commit drop as
-      select piece, array_to_tsvector(array_agg(distinct word)) as words, string_agg(word, ' ') as said
+      select piece, to_tsvector('simple', string_agg(word, ' ')) as words, string_agg(word, ' ') as said
       from (select piece, 'w' || floor(power(${VOCABULARY}, random()))::integer as word
         from generate_series(0, ${pieces - 1}::integer) piece, generate_series(1, ${Math.ceil(wordsEach / 4)}::integer)) drawn
       group by piece`;
@@ -113,7 +116,8 @@ export async function seedHistory(sql: Sql, history: History): Promise<void> {
       from conversations c join interactions i on i.id = c.id
       join pieces p1 on p1.piece = c.p1 join pieces p2 on p2.piece = c.p2
       join pieces p3 on p3.piece = c.p3 join pieces p4 on p4.piece = c.p4
-      cross join lateral (values (1, p1.said || ' ' || p2.said), (2, p3.said || ' ' || p4.said)) turns (seq, said)`;
+      cross join lateral (values (1, p1.said || ' ' || p2.said), (2, p3.said || ' ' || p4.said)) turns (seq, said)
+      order by i.started_at, seq`;
     await tx`
       insert into floorwalker.archive_search (interaction_id, happened_at, configuration, phone_digits, words, keys)
       select a.interaction_id, a.happened_at, 'english', substr(i.phone_number, 2), p1.words || p2.words || p3.words || p4.words,
@@ -128,7 +132,7 @@ export async function seedHistory(sql: Sql, history: History): Promise<void> {
       join pieces p2 on p2.piece = c.p2
       join pieces p3 on p3.piece = c.p3
       join pieces p4 on p4.piece = c.p4
-      where a.business_id = ${businessId}`;
+      where a.business_id = ${businessId} order by a.happened_at`;
     await tx`
       insert into floorwalker.search_configurations (business_id, configuration) values (${businessId}, 'english')
       on conflict do nothing`;

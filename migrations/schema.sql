@@ -2418,7 +2418,14 @@ declare
   day integer;
   first_day integer;
   days integer;
+  oldest_day integer;
   stretch text[];
+  -- What the index must say where no stretch does.
+  everywhere text[];
+  -- The text in each configuration that there is, read once and not for each archive.
+  configurations text[];
+  queries tsquery[];
+  query tsquery;
   more uuid[];
   more_at timestamptz[];
   ids uuid[];
@@ -2434,13 +2441,17 @@ begin
       me.business_id, agents_seen, wanted_kind, from_time, to_time, after_time, after_id, p_limit);
     return;
   end if;
-  if asked is not null and not exists (
-    select from floorwalker.search_configurations c
-    where c.business_id = me.business_id and numnode(websearch_to_tsquery(c.configuration::regconfig, asked)) > 0) then
-    if exists (select from floorwalker.search_configurations c where c.business_id = me.business_id) then
-      perform floorwalker.fail('search_invalid', 'Each of these words is too frequent to search for.');
+  if asked is not null then
+    select array_agg(c.configuration), array_agg(q.parsed) into configurations, queries
+    from floorwalker.search_configurations c
+    cross join lateral (select websearch_to_tsquery(c.configuration::regconfig, asked) as parsed) q
+    where c.business_id = me.business_id and numnode(q.parsed) > 0;
+    if queries is null then
+      if exists (select from floorwalker.search_configurations c where c.business_id = me.business_id) then
+        perform floorwalker.fail('search_invalid', 'Each of these words is too frequent to search for.');
+      end if;
+      return;
     end if;
-    return;
   end if;
 
   -- What is frequent is among the newest.
@@ -2452,44 +2463,53 @@ begin
     join floorwalker.archive_search s on s.interaction_id = n.id
     where s.keys @> wanted_keys
       and (digits is null or s.phone_digits like digits)
-      and (asked is null or s.words @@ websearch_to_tsquery(s.configuration::regconfig, asked))
+      and (asked is null or s.words @@ queries[array_position(configurations, s.configuration)])
     order by n.place limit p_limit) hits;
 
-  -- The rest is asked of the index, in stretches of days that grow eightfold at most.
+  -- The rest is asked of the index, in stretches of days that grow eightfold at most, and then all at once.
   if cardinality(ids) < p_limit and cardinality(walked) >= p_walk then
     before_time := walked_at[p_walk];
     before_id := walked[p_walk];
     day := floorwalker.day_number(before_time);
-    select floorwalker.day_number(greatest(from_time, a.happened_at)) into first_day from interaction_archives a
+    select floorwalker.day_number(a.happened_at), floorwalker.day_number(greatest(from_time, a.happened_at))
+    into oldest_day, first_day from interaction_archives a
     where a.business_id = me.business_id and a.kind = wanted_kind
     order by a.happened_at, a.interaction_id limit 1;
+    everywhere := array['business:' || me.business_id, 'kind:' || wanted_kind];
     days := greatest(1, floorwalker.day_number(walked_at[1]) - day);
     while cardinality(ids) < p_limit and day >= first_day loop
-      stretch := array(select floorwalker.day_key(me.business_id, wanted_kind, n)
-        from generate_series(greatest(first_day, day - days + 1), day) n);
-      if asked is null then
-        select array_agg(hits.interaction_id), array_agg(hits.happened_at) into more, more_at from (
+      -- Each day is a list to go through, and most of them together are more than none.
+      if days > 16 then
+        days := greatest(days, day - first_day + 1);
+      end if;
+      stretch := case when days <= 16 or 2 * (day - first_day) < day - oldest_day then
+        array(select floorwalker.day_key(me.business_id, wanted_kind, n)
+          from generate_series(greatest(first_day, day - days + 1), day) n) end;
+      more := '{}';
+      more_at := '{}';
+      for nth in 1 .. coalesce(cardinality(queries), 1) loop
+        query := queries[nth];
+        select more || coalesce(array_agg(hits.interaction_id), '{}'), more_at || coalesce(array_agg(hits.happened_at), '{}')
+        into more, more_at from (
           select s.interaction_id, s.happened_at from floorwalker.archive_search s
-          where s.keys && stretch and (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
+          where (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
+            and (stretch is null or s.keys && stretch) and (stretch is not null or s.keys @> everywhere)
+            and (query is null or s.words @@ query and s.configuration = configurations[nth])
             and (digits is null or s.phone_digits like digits)
-            and s.happened_at >= from_time and (s.happened_at, s.interaction_id) < (before_time, before_id)
+            and s.happened_at >= from_time and s.happened_at < to_timestamp((day + 1) * 86400.0)
+            and (s.happened_at, s.interaction_id) < (before_time, before_id)
           order by s.happened_at desc, s.interaction_id desc limit p_limit - cardinality(ids)) hits;
-      else
-        select array_agg(hits.interaction_id), array_agg(hits.happened_at) into more, more_at from (
-          select s.interaction_id, s.happened_at from floorwalker.search_configurations c
-          join floorwalker.archive_search s on s.configuration = c.configuration
-            and s.words @@ websearch_to_tsquery(c.configuration::regconfig, asked)
-          where c.business_id = me.business_id
-            and s.keys && stretch and (wanted_keys = '{}' or s.keys @> wanted_keys) and (scope is null or s.keys && scope)
-            and (digits is null or s.phone_digits like digits)
-            and s.happened_at >= from_time and (s.happened_at, s.interaction_id) < (before_time, before_id)
-          order by s.happened_at desc, s.interaction_id desc limit p_limit - cardinality(ids)) hits;
+      end loop;
+      if cardinality(queries) > 1 then
+        select coalesce(array_agg(hits.id), '{}'), coalesce(array_agg(hits.at), '{}') into more, more_at from (
+          select m.id, m.at from unnest(more, more_at) m (id, at)
+          order by m.at desc, m.id desc limit p_limit - cardinality(ids)) hits;
       end if;
       ids := ids || more;
       times := times || more_at;
       day := day - days;
       -- What is missing at the rate that hits came, and half as much again; each hit is read.
-      days := case when coalesce(cardinality(more), 0) = 0 then days * 8
+      days := case when more = '{}' then days * 8
         else least(days * 8, greatest(1, ceil(1.5 * days * (p_limit - cardinality(ids)) / cardinality(more))::integer)) end;
     end loop;
   end if;
@@ -4288,7 +4308,7 @@ declare
 begin
   perform 1 from interactions i
   join (select distinct (e ->> 'interaction_id')::uuid as id from jsonb_array_elements(p_batch) e) b on b.id = i.id
-  order by i.agent_id, i.id for update of i;
+  order by i.agent_id, i.id for no key update of i;
 
   for entry in select e from jsonb_array_elements(p_batch) with ordinality as list (e, place) order by place loop
     wanted := (entry ->> 'generation')::bigint;
@@ -6390,7 +6410,7 @@ begin
   -- Against a completion that runs at the same moment and removes the rows of its interaction.
   perform 1 from interactions i
   join (select distinct (r ->> 'interaction_id')::uuid as id from jsonb_array_elements(p_rows) r) b on b.id = i.id
-  order by i.agent_id, i.id for share of i;
+  order by i.agent_id, i.id for key share of i;
 
   select count(*) into fitting
   from jsonb_array_elements(p_rows) r
