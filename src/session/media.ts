@@ -135,7 +135,7 @@ export async function createMedia(
       if (newState === 'speaking') turnDetection.began();
     });
   }
-  const voiceOutput = voiceCall ? createVoiceOutput(room, claim.customerIdentity, log) : undefined;
+  const voiceOutput = voiceCall ? createVoiceOutput(room, claim.customerIdentity, services) : undefined;
   // RoomIO keeps an output that is there, and has captions keep pace with it.
   if (voiceOutput) session.output.audio = voiceOutput.output;
   const roomIo = new voice.RoomIO({
@@ -163,7 +163,7 @@ export async function createMedia(
 function createVoiceOutput(
   room: Room,
   customerIdentity: string,
-  log: SessionServices['log'],
+  { clock, log }: Pick<SessionServices, 'clock' | 'log'>,
 ): { readonly output: YieldingOutput; close(): Promise<void> } {
   const source = new AudioSource(AUDIO_RATE, 1, AUDIO_QUEUE_MS);
   const closing = new AbortController();
@@ -171,7 +171,7 @@ function createVoiceOutput(
   audible.catch((err: unknown) => {
     if (!closing.signal.aborted) log.error({ err }, 'the voice could not be published');
   });
-  const output = new YieldingOutput(source, audible);
+  const output = new YieldingOutput(source, audible, clock);
   const close = async (): Promise<void> => {
     closing.abort();
     await output.close();

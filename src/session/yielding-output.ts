@@ -1,5 +1,6 @@
 import { voice } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
+import type { Clock } from './clock.ts';
 
 /** What plays sound into a room, some of it ahead of time; an `AudioSource` of LiveKit's client is one. */
 export interface SoundSource {
@@ -44,6 +45,7 @@ class Segment {
 export class YieldingOutput extends voice.AudioOutput {
   readonly #source: SoundSource;
   readonly #audible: Promise<void>;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #waiting: Given[] = [];
   #segment: Segment | undefined;
   #isHeld = false;
@@ -53,10 +55,11 @@ export class YieldingOutput extends voice.AudioOutput {
   #cuts = 0;
 
   /** @param audible resolves when the caller can hear what is played. */
-  constructor(source: SoundSource, audible: Promise<void>) {
+  constructor(source: SoundSource, audible: Promise<void>, clock: Pick<Clock, 'now'>) {
     super(source.sampleRate, undefined, { pause: true });
     this.#source = source;
     this.#audible = audible;
+    this.#clock = clock;
   }
 
   override async captureFrame(frame: AudioFrame): Promise<void> {
@@ -128,7 +131,7 @@ export class YieldingOutput extends voice.AudioOutput {
       const { frame, segment, taken, failed } = given;
       if (!segment.begun) {
         segment.begun = true;
-        this.onPlaybackStarted(Date.now());
+        this.onPlaybackStarted(this.#clock.now());
       }
       segment.recent.push(frame);
       segment.playedMs += durationMs(frame);

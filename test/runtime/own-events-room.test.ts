@@ -1,23 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { dispose, RoomEvent } from '@livekit/rtc-node';
-import { afterAll, expect, test } from 'vitest';
-import { concernsRoom, type OwnEventsRoom } from '../../src/runtime/own-events-room.ts';
+import { RoomEvent } from '@livekit/rtc-node';
+import { expect, test } from 'vitest';
+import { concernsRoom } from '../../src/runtime/own-events-room.ts';
 import { setupLiveKit } from '../support/livekit.ts';
-import { joinRoom } from '../support/own-room.ts';
+import { setupRooms } from '../support/own-room.ts';
 
 const livekit = setupLiveKit();
-const rooms: OwnEventsRoom[] = [];
-
-afterAll(async () => {
-  await Promise.all(rooms.map((room) => room.disconnect()));
-  await dispose();
-});
-
-async function join(name: string, identity: string): Promise<OwnEventsRoom> {
-  const room = await joinRoom(livekit, name, identity);
-  rooms.push(room);
-  return room;
-}
+const join = setupRooms(livekit);
 
 test('rooms of one process that are joined at once each hear their own people, from the first moment on', async () => {
   const names = Array.from({ length: 4 }, () => `room-${randomUUID()}`);

@@ -1,30 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { ParticipantInfo, ParticipantInfo_State } from '@livekit/protocol';
-import { dispose, RoomEvent } from '@livekit/rtc-node';
+import { RoomEvent } from '@livekit/rtc-node';
 import { RoomServiceClient, TwirpError } from 'livekit-server-sdk';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
-import type { OwnEventsRoom } from '../../src/runtime/own-events-room.ts';
 import { Arrival } from '../../src/session/arrival.ts';
 import { systemClock } from '../../src/session/clock.ts';
 import { ManualClock } from '../support/clock.ts';
 import { setupLiveKit } from '../support/livekit.ts';
-import { joinRoom } from '../support/own-room.ts';
+import { setupRooms } from '../support/own-room.ts';
 
 const log = createLog({ level: 'silent', name: 'arrival' });
 const livekit = setupLiveKit();
-const rooms: OwnEventsRoom[] = [];
-
-afterAll(async () => {
-  await Promise.all(rooms.map((room) => room.disconnect()));
-  await dispose();
-});
-
-async function join(name: string, identity: string): Promise<OwnEventsRoom> {
-  const room = await joinRoom(livekit, name, identity);
-  rooms.push(room);
-  return room;
-}
+const join = setupRooms(livekit);
 
 /** @returns for how long the agent does not know of a customer who is connected. */
 async function unnoticedMs(isExpected: boolean): Promise<number> {

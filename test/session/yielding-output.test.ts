@@ -1,6 +1,7 @@
 import { initializeLogger, voice } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { expect, test } from 'vitest';
+import { systemClock } from '../../src/session/clock.ts';
 import { type SoundSource, YieldingOutput } from '../../src/session/yielding-output.ts';
 
 initializeLogger({ pretty: false, level: 'silent' });
@@ -64,7 +65,7 @@ const numbers = (from: number, to: number): number[] => Array.from({ length: to 
 
 function setup({ audible = Promise.resolve() }: { audible?: Promise<void> } = {}) {
   const player = new Player();
-  const output = new YieldingOutput(player, audible);
+  const output = new YieldingOutput(player, audible, systemClock);
   const starts: number[] = [];
   const ends: voice.PlaybackFinishedEvent[] = [];
   output.on(voice.AudioOutput.EVENT_PLAYBACK_STARTED, ({ createdAt }) => starts.push(createdAt));
