@@ -109,17 +109,12 @@ function dateFormats(language: string, zone: string): DateFormats {
   const key = `${language} ${zone}`;
   const known = FORMATS.get(key);
   if (known) return known;
-  const problems: string[] = [];
-  const locale = usable(
-    'en',
-    () => new Intl.DateTimeFormat(language) && language,
-    () => problems.push(`"${language}" is not a language tag`),
-  );
-  const timeZone = usable(
-    'UTC',
-    () => new Intl.DateTimeFormat(locale, { timeZone: zone }) && zone,
-    () => problems.push(`"${zone}" is not a time zone`),
-  );
+  const locale = isUsable(() => new Intl.DateTimeFormat(language)) ? language : 'en';
+  const timeZone = isUsable(() => new Intl.DateTimeFormat(locale, { timeZone: zone })) ? zone : 'UTC';
+  const problems = [
+    ...(locale === language ? [] : [`"${language}" is not a language tag`]),
+    ...(timeZone === zone ? [] : [`"${zone}" is not a time zone`]),
+  ];
   const made = {
     timeZone,
     date: new Intl.DateTimeFormat(locale, { timeZone, dateStyle: 'full' }),
@@ -130,12 +125,12 @@ function dateFormats(language: string, zone: string): DateFormats {
   return made;
 }
 
-function usable(otherwise: string, attempt: () => string, onProblem: () => void): string {
+function isUsable(make: () => unknown): boolean {
   try {
-    return attempt();
+    make();
+    return true;
   } catch {
-    onProblem();
-    return otherwise;
+    return false;
   }
 }
 

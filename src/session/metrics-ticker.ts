@@ -69,8 +69,9 @@ export class MetricsTicker {
   }
 
   #read(): Known {
-    const turns = [...this.#deps.turns()];
-    if (this.#known && sameTurns(this.#known.turns, turns)) return this.#known;
+    const now = this.#deps.turns();
+    if (this.#known && sameTurns(this.#known.turns, now)) return this.#known;
+    const turns = [...now];
     const scores = this.#deps.device.score(turns, { signal: this.#abort.signal });
     const known = { turns, describe: this.#deps.readFeed(turns), scores };
     this.#known = known;

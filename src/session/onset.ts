@@ -94,12 +94,11 @@ export class Onset {
     if (this.#held) {
       if (this.#held.voice === voice || voice === 'possible') return;
       this.#held.cancel();
-      this.#held = { voice, cancel: clock.after(HELD_MS[voice], () => this.#release()) };
-      return;
+    } else {
+      if (!this.#output || clock.now() < this.#notBefore || !isAgentSpeaking()) return;
+      this.#output.pause();
     }
-    if (!this.#output || clock.now() < this.#notBefore || !isAgentSpeaking()) return;
     this.#held = { voice, cancel: clock.after(HELD_MS[voice], () => this.#release()) };
-    this.#output.pause();
   }
 
   #release(): void {

@@ -182,7 +182,7 @@ export class Outbox {
   }
 
   #add(key: RecordKey, record: Pick<Entry, 'message' | 'step' | 'metric'>): Promise<StoreResult> {
-    if (this.#closed || this.depth >= this.#capacity) return Promise.resolve('lost');
+    if (this.depth >= this.#capacity) return Promise.resolve('lost');
     const waiting = this.#waiting.get(key.interactionId);
     const hasShare = !waiting || (waiting.entries < SHARE_ENTRIES && waiting.characters < SHARE_CHARACTERS);
     if (!hasShare) return Promise.resolve('lost');
