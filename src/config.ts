@@ -98,6 +98,7 @@ const FIGURES = {
   metricsMs: 5_000,
   pollMs: 500,
   eventsPollMs: 100,
+  searchPatienceMs: 50,
   fillerMs: 1_500,
   progressMs: 10_000,
   toolTimeoutMs: 30_000,
@@ -109,6 +110,9 @@ const FIGURES = {
   databaseOutageMs: 180_000,
 } as const;
 
+/** A question to the database is given up after ten seconds: what may take long must have ended well before. */
+const LONGEST: Readonly<Record<string, number>> = { searchPatienceMs: 5_000 };
+
 export type Figures = { readonly [name in keyof typeof FIGURES]: number };
 
 /** `permissionTimeoutMs` → `FLOORWALKER_PERMISSION_TIMEOUT_MS`. */
@@ -119,7 +123,7 @@ export function figureSetting(name: string): string {
 function readFigures(read: Reader): Figures {
   const entries = Object.entries(FIGURES).map(([name, fallback]) => [
     name,
-    read.number(figureSetting(name), fallback, { min: 50, max: 86_400_000 }),
+    read.number(figureSetting(name), fallback, { min: 50, max: LONGEST[name] ?? 86_400_000 }),
   ]);
   const figures = Object.fromEntries(entries) as Figures;
   if (figures.heartbeatMs * 2 > figures.leaseMs) {

@@ -135,7 +135,7 @@ export function createApi(parts: ApiParts): Api {
   addEventRoutes(app, parts, person);
   addPageRoutes(app, parts);
   addAgentEditingRoutes(app, person);
-  addArchiveRoutes(app, person);
+  addArchiveRoutes(app, parts, person);
   addMeRoutes(app, person);
   addPerformanceRoutes(app, person);
   addPeopleRoutes(app, parts, person);

@@ -56,6 +56,17 @@ export const foundArchiveSchema = z
   })
   .openapi('FoundArchive');
 
+export const archivePageSchema = z
+  .object({
+    data: z.array(foundArchiveSchema),
+    next_cursor: z.string().nullable(),
+    looked_back_to: timestamp.nullable().openapi({
+      description:
+        'Among very many archives a search stops when it has taken long enough: then the page is not full, or empty, everything since this time has been looked at, and next_cursor goes on from there. Null where the page is full or nothing older is left.',
+    }),
+  })
+  .openapi('ArchivePage');
+
 const replayedCallSchema = z
   .object({
     call_id: z.string(),

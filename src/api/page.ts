@@ -17,11 +17,15 @@ function decode(cursor: string): unknown {
 }
 
 /** Cursors are opaque to clients, and checked when they come back: they end up in a filter expression. */
-export function encodeCursor(position: readonly [string, string] | readonly [number]): string {
+export function encodeCursor(
+  position: readonly [string, string] | readonly [string, string, number] | readonly [number],
+): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
-const timeAndIdSchema = z.tuple([z.string().regex(/^[0-9T:.+ Z-]{10,40}$/), z.guid()]);
+const timeSchema = z.string().regex(/^[0-9T:.+ Z-]{10,40}$/);
+const timeAndIdSchema = z.tuple([timeSchema, z.guid()]);
+const searchSchema = z.tuple([timeSchema, z.guid(), z.int().min(1).max(10_000).optional()]);
 const numberSchema = z.tuple([z.int().nonnegative()]);
 
 /** @throws FloorwalkerError `invalid_request` */
@@ -29,6 +33,18 @@ export function decodeTimeCursor(cursor: string): readonly [time: string, id: st
   const parsed = timeAndIdSchema.safeParse(decode(cursor));
   if (!parsed.success || Number.isNaN(Date.parse(parsed.data[0]))) throw malformed();
   return parsed.data;
+}
+
+/**
+ * Of a search, which may have stopped on its way, with the days that it goes on with.
+ *
+ * @throws FloorwalkerError `invalid_request`
+ */
+export function decodeSearchCursor(cursor: string): { time: string; id: string; days?: number | undefined } {
+  const parsed = searchSchema.safeParse(decode(cursor));
+  if (!parsed.success || Number.isNaN(Date.parse(parsed.data[0]))) throw malformed();
+  const [time, id, days] = parsed.data;
+  return { time, id, days };
 }
 
 /** @throws FloorwalkerError `invalid_request` */

@@ -14,6 +14,6 @@ export interface ApiSettings {
   readonly pagesFolder?: string | undefined;
   readonly figures: Pick<
     Config['figures'],
-    'joinTimeoutMs' | 'rejoinVoiceMs' | 'rejoinChatMs' | 'eventsPollMs'
+    'joinTimeoutMs' | 'rejoinVoiceMs' | 'rejoinChatMs' | 'eventsPollMs' | 'searchPatienceMs'
   >;
 }

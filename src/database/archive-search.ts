@@ -23,6 +23,8 @@ export interface ArchiveFilter {
 export interface ArchivePlace {
   readonly time: string;
   readonly id: string;
+  /** Where a search stopped on its way: how many days of archives it looks at best to begin with. */
+  readonly days?: number | undefined;
 }
 
 const json = z.unknown();
@@ -54,8 +56,16 @@ const foundArchiveSchema = z.object({
 });
 export type FoundArchive = z.output<typeof foundArchiveSchema>;
 
+const foundPageSchema = z.object({
+  archives: z.array(foundArchiveSchema),
+  reached: z.object({ time: z.string(), id: z.guid(), days: z.int() }).nullable(),
+});
+export type FoundPage = z.output<typeof foundPageSchema>;
+
 /**
- * Archives that the signed-in person may see, newest first by the interaction's start.
+ * Archives that the signed-in person may see, newest first by the interaction's start. Among very many of them a search
+ * stops when it has taken some `patienceMs` (milliseconds): then there are fewer than `limit`, or none, and `reached` is
+ * the place up to which all has been looked at. With that as `after` it goes on; it gets further each time.
  *
  * @throws FloorwalkerError `search_invalid` (a piece of a phone number too short, only frequent words), `not_allowed`
  */
@@ -65,15 +75,18 @@ export function searchArchives(
     filter: ArchiveFilter & { excerpt?: boolean };
     after?: ArchivePlace | undefined;
     limit: number;
+    patienceMs: number;
   },
-): Promise<FoundArchive[]> {
+): Promise<FoundPage> {
   const parameters = {
     p_filter: args.filter,
     p_after_time: args.after?.time ?? null,
     p_after_id: args.after?.id ?? null,
     p_limit: args.limit,
+    p_patience_ms: args.patienceMs,
+    p_days: args.after?.days ?? null,
   };
-  return callFunction(db, 'search_archives', parameters, z.array(foundArchiveSchema));
+  return callFunction(db, 'look_through_archives', parameters, foundPageSchema);
 }
 
 const replaySchema = z.object({

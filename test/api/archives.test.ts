@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeCursor } from '../../src/api/page.ts';
 import { updateArchive } from '../../src/database/archives.ts';
 import { completeInteraction } from '../../src/database/interactions.ts';
 import { appendRecords } from '../../src/database/records.ts';
 import { gatedCall, startInteraction } from '../database/floor.ts';
 import type { Agent, Business, Person } from '../support/fixtures.ts';
-import { type Floor, forEachTry, setupFloor } from './support.ts';
+import { apiSettings, type Floor, forEachTry, setupFloor, startApi } from './support.ts';
 
 let floor: Floor;
 let business: Business;
@@ -64,7 +65,8 @@ async function conversation(given: Conversation): Promise<string> {
 }
 
 beforeAll(async () => {
-  floor = await setupFloor();
+  // A search is whole however busy the machine is.
+  floor = await setupFloor({ figures: { searchPatienceMs: 5_000 } });
 });
 forEachTry(async () => {
   const { database } = floor;
@@ -89,6 +91,19 @@ const search = (query: Record<string, string>, as: Person = admin) =>
   floor.api.call(`/v1/archives?${new URLSearchParams(query)}`, { token: as.accessToken });
 const find = async (query: Record<string, string>, as: Person = admin) =>
   (await search(query, as)).body.data.map((row) => row.interaction_id);
+
+const SOMEWHERE = '00000000-0000-4000-8000-000000000000';
+
+/** So many more like that one, each two hours older than the one before, and one in 400 of them about a needle. */
+async function copies(template: string, count: number): Promise<void> {
+  await floor.database.sql`
+    with copies as (
+      insert into interactions (business_id, agent_id, interaction_type, livekit_room_id, status, started_at, ended_at)
+      select business_id, agent_id, interaction_type, ${`copy-${template}-`} || n, 'completed', started_at - n * interval '2 h', ended_at
+      from interactions, generate_series(1, ${count}::integer) n where id = ${template} returning id, livekit_room_id)
+    insert into interaction_archives (interaction_id, business_id, summary)
+    select id, ${business.id}, case when livekit_room_id ~ '-(400|800|1200)$' then 'A needle' else 'Hay' end from copies`;
+}
 
 describe('a search', () => {
   it('finds words of the transcript by their stem, and says where they were said', async () => {
@@ -176,6 +191,51 @@ describe('a search', () => {
     expect(seen).toEqual(ids);
   });
 
+  it('stops when it has taken long enough, says how far it has looked, and goes on from there', async () => {
+    const template = await conversation({ startedAt: '2017-06-01T00:00:00Z' });
+    await copies(template, 1_200);
+    const impatient = await startApi(
+      apiSettings(floor.database, floor.livekit, { figures: { searchPatienceMs: 0 } }),
+    );
+    try {
+      const query = { text: 'needle', to: '2017-06-02T00:00:00Z' };
+      const token = admin.accessToken;
+      const inPieces = async (limit: string) => {
+        const pieces: { ids: string[]; back: unknown }[] = [];
+        for (let cursor: string | null = ''; cursor !== null; ) {
+          const filter = new URLSearchParams({ ...query, limit, ...(cursor === '' ? {} : { cursor }) });
+          const { body } = await impatient.call(`/v1/archives?${filter}`, { token });
+          pieces.push({ ids: body.data.map((row) => row.interaction_id), back: body.looked_back_to });
+          cursor = body.next_cursor;
+        }
+        return pieces;
+      };
+      const all = await find(query);
+      expect(all).toHaveLength(3);
+      const pieces = await inPieces('50');
+      expect(pieces.flatMap(({ ids }) => ids)).toEqual(all);
+      const back = pieces.map((piece) => piece.back ?? '');
+      expect(back).toEqual([...new Set(back)].sort().reverse());
+      expect(pieces.at(-1)?.back).toBeNull();
+      expect(pieces.some(({ ids, back }) => ids.length === 0 && back !== null)).toBe(true);
+      // A page that is full is full, wherever it stopped.
+      const single = await inPieces('1');
+      expect(single.flatMap(({ ids }) => ids)).toEqual(all);
+      expect(single.filter(({ ids }) => ids.length === 1).map(({ back }) => back)).toEqual([
+        null,
+        null,
+        null,
+      ]);
+      const file = await fetch(`${impatient.url}/v1/archives/export?${new URLSearchParams(query)}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      const lines = (await file.text()).trimEnd().split('\r\n').slice(1);
+      expect(lines.map((line) => line.split(',')[0])).toEqual(all);
+    } finally {
+      await impatient.stop();
+    }
+  });
+
   it('keeps the order of archives that began at the same moment', async () => {
     const startedAt = '2019-05-05T05:05:05.123456Z';
     const ids = [];
@@ -255,6 +315,8 @@ describe('a search', () => {
     [{ phone: 'abc' }, 'invalid_request'],
     [{ from: 'yesterday' }, 'invalid_request'],
     [{ cursor: 'bm9uc2Vuc2U' }, 'invalid_request'],
+    [{ cursor: encodeCursor(['2017-06-01T00:00:00Z', SOMEWHERE, 0]) }, 'invalid_request'],
+    [{ cursor: encodeCursor(['2017-06-01T00:00:00Z', SOMEWHERE, 3e9]) }, 'invalid_request'],
     [{ limit: '1000' }, 'invalid_request'],
   ])('for %j is refused as %s', async (query, code) => {
     const { status, body } = await search(query as Record<string, string>);
@@ -391,8 +453,9 @@ describe('an export', () => {
       expect(csv, start).toContain(`,${start}\r\n`);
     }
     expect(csv).toContain(",'+31600000001,");
-    const [entry] = await audited(business.id);
-    expect(entry).toEqual({
+    const mine = (await audited(business.id)).filter(({ actor_id }) => actor_id === supervisor.id);
+    expect(mine).toHaveLength(1);
+    expect(mine[0]).toEqual({
       actor_id: supervisor.id,
       details: { format: 'csv', filter: { sentiment: 'neutral', kind: 'live', text: true, phone: false } },
     });

@@ -109,6 +109,7 @@ export interface ApiOverrides {
   readonly api?: Partial<ApiSettings['api']>;
   readonly livekit?: Partial<ApiSettings['livekit']>;
   readonly supabase?: Partial<ApiSettings['supabase']>;
+  readonly figures?: Partial<ApiSettings['figures']>;
 }
 
 export function apiSettings(
@@ -138,6 +139,7 @@ export function apiSettings(
     api: { ...config.api, ...overrides.api },
     livekit: { ...config.livekit, ...overrides.livekit },
     supabase: { ...config.supabase, ...overrides.supabase },
+    figures: { ...config.figures, ...overrides.figures },
   };
 }
 

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { seedHistory } from '../../bench/history.ts';
 import { updateArchive } from '../../src/database/archives.ts';
 import { completeInteraction } from '../../src/database/interactions.ts';
 import { appendRecords } from '../../src/database/records.ts';
@@ -25,7 +26,8 @@ let supervisor: Person;
 let agent: Agent;
 
 beforeAll(async () => {
-  [floor, browser] = await Promise.all([setupFloor(), openBrowser()]);
+  // Without patience each search among more than some hundreds comes in pieces.
+  [floor, browser] = await Promise.all([setupFloor({ figures: { searchPatienceMs: 0 } }), openBrowser()]);
   const { database } = floor;
   const { id: businessId } = await database.createBusiness({
     name: 'Harbour Goods',
@@ -165,6 +167,71 @@ test('a supervisor finds a conversation by what was said, plays it along its tim
     select actor_id from audit_events
     where action = 'archive.exported' and actor_id = ${supervisor.id} and subject_id = ${exploded}`;
   expect(audit).toHaveLength(1);
+  expectNoComplaints(page);
+}, 120_000);
+
+test('a search among very many comes in pieces, says how far it has looked, and can be stopped', async () => {
+  const { database } = floor;
+  const { id: businessId } = await database.createBusiness();
+  const owner = await database.createUser({ businessId, role: 'admin' });
+  const { id: agentId } = await database.createAgent({ businessId });
+  await seedHistory(database.sql, {
+    businessId,
+    agentIds: [agentId],
+    interactions: 3_000,
+    wordsEach: 4,
+    days: 60,
+  });
+  const leaveNeedle = (place: number) => database.sql`
+    update floorwalker.archive_search set words = words || to_tsvector('english', 'needle') where interaction_id = (
+      select interaction_id from interaction_archives where business_id = ${businessId}
+      order by happened_at offset ${place} limit 1)`;
+  await leaveNeedle(0);
+  const page = await open(owner, '/history');
+  const results = page.getByRole('grid', { name: 'Conversations that have ended' });
+  await page.getByRole('button', { name: 'Show more' }).waitFor();
+  // Three pieces arrive, and the fourth when it may.
+  const held = Promise.withResolvers<void>();
+  let asked = 0;
+  await page.route('**/v1/archives?*', async (route) => {
+    asked += 1;
+    if (asked === 4) await held.promise;
+    await route.continue();
+  });
+  await page.getByLabel('Words').fill('needle');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByText(/^Looking further back than /).waitFor();
+  await results.getByText('Nothing found yet').waitFor();
+  await expect.poll(() => asked).toBe(4);
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Stop looking' }).click();
+  held.resolve();
+  await page.getByText(/^Looked back to /).waitFor();
+  expect(asked).toBe(4);
+  await page.getByRole('button', { name: 'Look further back' }).click();
+  await results.getByText('The customer asked where').waitFor();
+  await only(results, 1);
+  expect(asked).toBeGreaterThan(10);
+  await page.getByText(/^Look/).first().waitFor({ state: 'detached' });
+  // Who searches again, also for the same, finds what has ended since.
+  await leaveNeedle(1);
+  await page.getByRole('button', { name: 'Search' }).click();
+  await only(results, 2);
+  await page.getByText(/^Look/).first().waitFor({ state: 'detached' });
+  // A page that came in pieces is full when as many were found as one page has. Each business has other words.
+  const [frequent] = await database.sql<{ word: string }[]>`
+    select word from (select 'w' || generate_series(5, 40) as word) words
+    where (select count(*) from floorwalker.archive_search s join interaction_archives a using (interaction_id)
+      where a.business_id = ${businessId} and s.words @@ word::tsquery) between 80 and 110
+    limit 1`;
+  await page.getByLabel('Words').fill(frequent?.word ?? '');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('button', { name: 'Look further back' }).waitFor();
+  const found = (await results.getByRole('row').count()) - 1;
+  expect(found).toBeGreaterThanOrEqual(50);
+  expect(found).toBeLessThan(75);
+  await page.getByRole('button', { name: 'Look further back' }).click();
+  await expect.poll(async () => (await results.getByRole('row').count()) - 1).toBeGreaterThan(found);
   expectNoComplaints(page);
 }, 120_000);
 

@@ -84,6 +84,27 @@ async function search(
   return { ...reading, rows: Number(first?.rows) };
 }
 
+/** Filters, and what they are to a plain reading of all rows. */
+const SEARCHES = [
+  [{ text: 'w300' }, "s.words @@ 'w300'"],
+  [{ text: 'w4000' }, "s.words @@ 'w4000'"],
+  [{ text: 'w70 w90' }, "s.words @@ 'w70 & w90'"],
+  [{ text: '"w2 w5"' }, "s.words @@ 'w2 <-> w5'"],
+  [{ text: '"w3 w2 w5"' }, "s.words @@ 'w3 <-> w2 <-> w5'"],
+  [{ text: '"w7 w9" w5' }, "s.words @@ '(w7 <-> w9) & w5'"],
+  [{ text: '"w7 w9" -w5' }, "s.words @@ '(w7 <-> w9) & !w5'"],
+  [{ text: 'w90 -"w2 w5"' }, "s.words @@ 'w90 & !(w2 <-> w5)'"],
+  [{ text: '"w12 w9" or w5000' }, "s.words @@ '(w12 <-> w9) | w5000'"],
+  [{ text: '"w5 the w9"' }, "s.words @@ 'w5 <2> w9'"],
+  [{ phone: '432' }, "s.phone_digits like '%432%'"],
+  [{ issue: 'issue_7', sentiment: 'critical' }, "s.keys @> '{issue:issue_7,sentiment:critical}'"],
+] as const;
+
+const pageSchema = z.object({
+  archives: z.array(z.object({ interaction_id: z.string(), started_at: z.string() })),
+  reached: z.object({ time: z.string(), id: z.string(), days: z.number() }).nullable(),
+});
+
 describe('among many archives a search', () => {
   it.each([
     ['without a filter reads a page', {}, 4 * 26],
@@ -125,21 +146,35 @@ describe('among many archives a search', () => {
     expect(fetched).toBeLessThan(WALK + Number(all?.hits) - 50);
   });
 
+  /** All that is found, page after page, each with so much patience; and where it stopped on the way. */
+  async function lookedThrough(person: Person, filter: object, limit: number, patienceMs: number) {
+    const ids: string[] = [];
+    const stops: string[] = [];
+    let after: { time: string; id: string; days?: number } | null = null;
+    for (;;) {
+      const { data, error } = await person.client.rpc('look_through_archives', {
+        p_filter: filter,
+        p_after_time: after?.time ?? null,
+        p_after_id: after?.id ?? null,
+        p_limit: limit,
+        p_patience_ms: patienceMs,
+        p_days: after?.days ?? null,
+      });
+      expect(error).toBeNull();
+      const page = pageSchema.parse(data);
+      ids.push(...page.archives.map(({ interaction_id }) => interaction_id));
+      const last = page.archives.at(-1);
+      after =
+        last && page.archives.length === limit
+          ? { time: last.started_at, id: last.interaction_id }
+          : page.reached;
+      if (after === null) return { ids, stops };
+      if (page.reached !== null) stops.push(page.reached.time);
+    }
+  }
+
   const foundAsWhenReadPlainly = async () => {
-    for (const [filter, condition] of [
-      [{ text: 'w300' }, "s.words @@ 'w300'"],
-      [{ text: 'w4000' }, "s.words @@ 'w4000'"],
-      [{ text: 'w70 w90' }, "s.words @@ 'w70 & w90'"],
-      [{ text: '"w2 w5"' }, "s.words @@ 'w2 <-> w5'"],
-      [{ text: '"w3 w2 w5"' }, "s.words @@ 'w3 <-> w2 <-> w5'"],
-      [{ text: '"w7 w9" w5' }, "s.words @@ '(w7 <-> w9) & w5'"],
-      [{ text: '"w7 w9" -w5' }, "s.words @@ '(w7 <-> w9) & !w5'"],
-      [{ text: 'w90 -"w2 w5"' }, "s.words @@ 'w90 & !(w2 <-> w5)'"],
-      [{ text: '"w12 w9" or w5000' }, "s.words @@ '(w12 <-> w9) | w5000'"],
-      [{ text: '"w5 the w9"' }, "s.words @@ 'w5 <2> w9'"],
-      [{ phone: '432' }, "s.phone_digits like '%432%'"],
-      [{ issue: 'issue_7', sentiment: 'critical' }, "s.keys @> '{issue:issue_7,sentiment:critical}'"],
-    ] as const) {
+    for (const [filter, condition] of SEARCHES) {
       const expected = await db.sql.unsafe<{ id: string }[]>(
         `select s.interaction_id as id from floorwalker.archive_search s where ${condition}
          order by s.happened_at desc, s.interaction_id desc limit 200`,
@@ -152,6 +187,30 @@ describe('among many archives a search', () => {
   };
 
   it('finds by its two ways what a plain reading of all rows finds', foundAsWhenReadPlainly);
+
+  it('finds the same in pieces, however little patience it has', async () => {
+    for (const [person, seen, searches] of [
+      [admin, 'true', SEARCHES],
+      [supervisor, `s.keys @> '{agent:${agentId}}'`, SEARCHES.slice(0, 4)],
+    ] as const) {
+      for (const [filter, condition] of searches) {
+        const expected = await db.sql.unsafe<{ id: string }[]>(
+          `select s.interaction_id as id from floorwalker.archive_search s where ${condition} and ${seen}
+           order by s.happened_at desc, s.interaction_id desc`,
+        );
+        const { ids, stops } = await lookedThrough(person, filter, 200, 0);
+        expect(ids, JSON.stringify(filter)).toEqual(expected.map(({ id }) => id));
+        expect(stops.length, JSON.stringify(filter)).toBeGreaterThan(0);
+      }
+    }
+  }, 120_000);
+
+  it('that finds nothing for long says how far it has looked, and gets further each time', async () => {
+    const { ids, stops } = await lookedThrough(admin, { text: '"w1 w19777 w2"' }, 51, 0);
+    expect(ids).toEqual([]);
+    expect(stops.length).toBeGreaterThan(10);
+    expect(stops).toEqual([...new Set(stops)].sort().reverse());
+  });
 
   it('finds the same in several languages', async () => {
     await db.sql`update floorwalker.archive_search set configuration = 'dutch' where phone_digits like '%3'`;
@@ -211,11 +270,11 @@ describe('among many measurements', () => {
     for (const person of [admin, supervisor]) {
       const { first, scanned, fetched } = await readingOf(
         person,
-        "select jsonb_array_length(interaction_tracks(null, 120)) as rows, interaction_tracks(null, 120) #> '{0,times}' as times",
+        "select json_array_length(interaction_tracks(null, 60)) as rows, interaction_tracks(null, 60) #> '{0,times}' as times",
       );
       const rows = Number(first?.rows);
       expect(rows).toBeGreaterThan(0);
-      expect(z.array(z.number()).parse(first?.times).length).toBeGreaterThan(50);
+      expect(z.array(z.number()).parse(first?.times).length).toBeGreaterThan(20);
       expect(scanned).toBe(0);
       // Asked twice; of each some minutes at five seconds, and itself.
       expect(fetched).toBeLessThan(2 * rows * 100);

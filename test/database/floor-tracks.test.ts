@@ -4,7 +4,7 @@ import { completeInteraction } from '../../src/database/interactions.ts';
 import { interactionTracks, type Track } from '../../src/database/tracks.ts';
 import { type Floor, setupFloor, startInteraction } from './floor.ts';
 
-const POINTS = 120;
+const POINTS = 60;
 const HOURS = 3;
 
 let floor: Floor;
@@ -41,7 +41,7 @@ function expectDrawable(track: Track | undefined): void {
   expect(track).toBeDefined();
   if (!track) return;
   const { times, scores, sentiments } = track;
-  expect(times.length).toBeGreaterThan(40);
+  expect(times.length).toBeGreaterThan(20);
   expect(times.length).toBeLessThanOrEqual(POINTS + 1);
   expect(scores).toHaveLength(times.length);
   expect(sentiments).toHaveLength(times.length);
@@ -63,7 +63,7 @@ it('a card shows the same conversation, with its worst moment, from all measurem
     select jsonb_array_length(times) as points, until > now() - interval '5 minutes' as caught_up
     from floorwalker.tracks where interaction_id = ${id}`;
   expect(kept?.caught_up).toBe(true);
-  expect(Number(kept?.points)).toBeGreaterThan(40);
+  expect(Number(kept?.points)).toBeGreaterThan(20);
   const after = await cardOf(id);
   expectDrawable(after);
   expect(after?.times.at(-1)).toBe(before?.times.at(-1));

@@ -121,6 +121,7 @@ describe('every function', () => {
     'monitor_interaction',
     'complete_callback',
     'search_archives',
+    'look_through_archives',
     'archive_replay',
     'export_archive',
     'begin_archive_export',
@@ -290,6 +291,8 @@ describe('functions of people', () => {
     const { id, key } = await startInteraction(floor.db.service, floor.agent);
     await completeInteraction(floor.db.service, { ...key, status: 'completed', endReason: 'x' });
     const found = await clients[role].rpc('search_archives', { p_filter: {}, p_limit: 500 });
+    const looked = await clients[role].rpc('look_through_archives', { p_filter: {}, p_limit: 500 });
+    expect([looked.data?.archives ?? null, looked.error?.code]).toEqual([found.data, found.error?.code]);
     const replay = await clients[role].rpc('archive_replay', { p_interaction_id: id });
     const one = await clients[role].rpc('export_archive', { p_interaction_id: id, p_format: 'json' });
     const all = await clients[role].rpc('begin_archive_export', { p_filter: {}, p_format: 'csv' });
@@ -360,6 +363,7 @@ describe('functions of people', () => {
       performance_series: {},
       change_business: { p_change: {} },
       search_archives: { p_filter: {} },
+      look_through_archives: { p_filter: {} },
       begin_archive_export: { p_filter: {}, p_format: 'csv' },
       roll_back_agent: { p_agent_id: floor.agent.id, p_version: 1 },
     };

@@ -1,22 +1,23 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import type { SupabaseClient } from '@supabase/supabase-js';
 import type { MiddlewareHandler } from 'hono';
 import {
-  type ArchiveFilter,
+  type ArchivePlace,
   archiveReplay,
   beginArchiveExport,
   exportArchive,
   type FoundArchive,
+  type FoundPage,
   searchArchives,
 } from '../../database/archive-search.ts';
 import type { Log } from '../../log.ts';
-import { archiveFilter, foundArchiveSchema, replaySchema } from '../archive-schemas.ts';
+import { archiveFilter, archivePageSchema, replaySchema } from '../archive-schemas.ts';
 import type { Api, ApiEnv } from '../environment.ts';
 import { csvHeader, csvRow } from '../export/csv.ts';
 import { replayAsMarkdown } from '../export/markdown.ts';
-import { cursorSchema, cutPage, decodeTimeCursor, limitSchema } from '../page.ts';
+import { cursorSchema, cutPage, decodeSearchCursor, encodeCursor, limitSchema } from '../page.ts';
+import type { ApiParts } from '../parts.ts';
 import { readBusiness } from '../reads/business.ts';
-import { idSchema, pageOf } from '../schemas.ts';
+import { idSchema } from '../schemas.ts';
 import { problems } from './answers.ts';
 import { guard } from './guard.ts';
 
@@ -39,7 +40,7 @@ const search = createRoute({
   responses: {
     200: {
       description: 'A page',
-      content: { 'application/json': { schema: pageOf(foundArchiveSchema, 'ArchivePage') } },
+      content: { 'application/json': { schema: archivePageSchema } },
     },
     ...problems(400, 401, 403, 503),
   },
@@ -102,21 +103,21 @@ const placeOf = (row: FoundArchive): readonly [string, string] => [row.started_a
  * short must not look complete.
  */
 async function* csvChunks(
-  db: SupabaseClient,
-  filter: ArchiveFilter,
-  first: FoundArchive[],
+  search: (after?: ArchivePlace) => Promise<FoundPage>,
+  first: FoundPage,
   log: Log,
 ): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
   yield encoder.encode(csvHeader);
-  let rows = first;
+  let page = first;
   for (;;) {
-    yield encoder.encode(rows.map(csvRow).join(''));
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < EXPORT_PAGE) return;
-    const after = { time: last.started_at, id: last.interaction_id };
+    yield encoder.encode(page.archives.map(csvRow).join(''));
+    const last = page.archives.at(-1);
+    const isFull = page.archives.length === EXPORT_PAGE && last !== undefined;
+    const after = isFull ? { time: last.started_at, id: last.interaction_id } : page.reached;
+    if (after === null) return;
     try {
-      rows = await searchArchives(db, { filter, after, limit: EXPORT_PAGE });
+      page = await search(after);
     } catch (err) {
       log.error({ err }, 'export broke off');
       throw err;
@@ -138,18 +139,24 @@ function streamOf(chunks: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array
   });
 }
 
-export function addArchiveRoutes(api: Api, person: MiddlewareHandler<ApiEnv>): void {
+export function addArchiveRoutes(api: Api, { settings }: ApiParts, person: MiddlewareHandler<ApiEnv>): void {
+  const patienceMs = settings.figures.searchPatienceMs;
+
   for (const route of [search, exportSearch, replay, exportOne]) guard(api, route, person);
 
   api.openapi(search, async (context) => {
     const { limit, cursor, ...filter } = context.req.valid('query');
-    const [time, id] = cursor === undefined ? [] : decodeTimeCursor(cursor);
-    const rows = await searchArchives(context.get('person').db, {
+    const { archives, reached } = await searchArchives(context.get('person').db, {
       filter: { ...filter, excerpt: true },
-      ...(time === undefined || id === undefined ? {} : { after: { time, id } }),
+      after: cursor === undefined ? undefined : decodeSearchCursor(cursor),
       limit: limit + 1,
+      patienceMs,
     });
-    return context.json(cutPage(rows, limit, placeOf), 200);
+    const page = cutPage(archives, limit, placeOf);
+    if (reached === null) return context.json({ ...page, looked_back_to: null }, 200);
+    const next_cursor = encodeCursor([reached.time, reached.id, reached.days]);
+    const looked_back_to = page.data.length === limit ? null : reached.time;
+    return context.json({ ...page, next_cursor, looked_back_to }, 200);
   });
 
   // Before the route with an id: "export" is none.
@@ -159,8 +166,10 @@ export function addArchiveRoutes(api: Api, person: MiddlewareHandler<ApiEnv>): v
     const log = context.get('log');
     await beginArchiveExport(db, { filter, format: 'csv' });
     // The first rows before the first byte, so that a search that fails is answered as a failure.
-    const first = await searchArchives(db, { filter, limit: EXPORT_PAGE });
-    return context.body(streamOf(csvChunks(db, filter, first, log)), 200, {
+    const page = (after?: ArchivePlace) =>
+      searchArchives(db, { filter, after, limit: EXPORT_PAGE, patienceMs });
+    const first = await page();
+    return context.body(streamOf(csvChunks(page, first, log)), 200, {
       'content-type': 'text/csv; charset=utf-8',
       'content-disposition': 'attachment; filename="interactions.csv"',
     });

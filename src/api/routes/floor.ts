@@ -10,7 +10,7 @@ import { problems } from './answers.ts';
 import { guard } from './guard.ts';
 
 /** A card is some 300 pixels wide. */
-const POINTS_OF_A_CARD = 120;
+const POINTS_OF_A_CARD = 60;
 const POINTS_OF_A_PAGE = 1_000;
 
 const security = [{ signedIn: [] }];

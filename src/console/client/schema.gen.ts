@@ -5525,6 +5525,12 @@ export interface components {
         ArchiveCsv: string;
         ArchivePage: {
             data: components["schemas"]["FoundArchive"][];
+            /**
+             * Format: date-time
+             * @description Among very many archives a search stops when it has taken long enough: then the page is not full, or empty, everything since this time has been looked at, and next_cursor goes on from there. Null where the page is full or nothing older is left.
+             * @example 2026-03-01T09:30:00.123456+00:00
+             */
+            looked_back_to: string | null;
             next_cursor: string | null;
         };
         AskStatus: {
