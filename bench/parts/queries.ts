@@ -170,19 +170,22 @@ async function ask(stack: Stack, { accessToken }: Person, path: string): Promise
   return text;
 }
 
-/** The rest of a search that has stopped on the way, as the console asks for it: until a page came full or nothing is left. */
-async function askOn(stack: Stack, person: Person, path: string, first: string): Promise<number> {
+/**
+ * The rest of a search that has stopped on the way, as the console asks for it: until a page came full or nothing is left.
+ *
+ * @returns whether there was any.
+ */
+async function askOn(stack: Stack, person: Person, path: string, first: string): Promise<boolean> {
   const read = (text: string) => searchedSchema.safeParse(JSON.parse(text)).data;
   const url = new URL(path, stack.apiUrl);
-  let asked = 1;
-  let found = 0;
-  for (let page = read(first); page?.looked_back_to; asked += 1) {
-    found += page.data.length;
-    if (found >= PAGE) break;
+  let page = read(first);
+  if (!page?.looked_back_to) return false;
+  for (let found = page.data.length; page?.looked_back_to && found < PAGE; ) {
     url.searchParams.set('cursor', page.next_cursor ?? '');
     page = read(await ask(stack, person, `${url.pathname}${url.search}`));
+    found += page?.data.length ?? 0;
   }
-  return asked;
+  return true;
 }
 
 /** What the console asks for while the business has much behind it: of the API, as a supervisor and as an admin. */
@@ -214,9 +217,9 @@ export async function measureQueries(
           const startedAt = performance.now();
           const answer = await ask(stack, person, path(nth));
           results.add('queries', `${name} (${who})`, performance.now() - startedAt);
-          const asked = await askOn(stack, person, path(nth), answer);
-          if (asked === 1) return;
-          results.add('queries', `${name} (${who}), until a page is full`, performance.now() - startedAt);
+          if (await askOn(stack, person, path(nth), answer)) {
+            results.add('queries', `${name} (${who}), until a page is full`, performance.now() - startedAt);
+          }
         });
       }
     }

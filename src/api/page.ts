@@ -16,23 +16,29 @@ function decode(cursor: string): unknown {
   }
 }
 
+/** @throws FloorwalkerError `invalid_request` */
+function decodeAs<Schema extends z.ZodType>(schema: Schema, cursor: string): z.output<Schema> {
+  const parsed = schema.safeParse(decode(cursor));
+  if (!parsed.success) throw malformed();
+  return parsed.data;
+}
+
 /** Cursors are opaque to clients, and checked when they come back: they end up in a filter expression. */
-export function encodeCursor(
-  position: readonly [string, string] | readonly [string, string, number] | readonly [number],
-): string {
+export function encodeCursor(position: readonly [string, string, number?] | readonly [number]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
-const timeSchema = z.string().regex(/^[0-9T:.+ Z-]{10,40}$/);
+const timeSchema = z
+  .string()
+  .regex(/^[0-9T:.+ Z-]{10,40}$/)
+  .refine((time) => !Number.isNaN(Date.parse(time)));
 const timeAndIdSchema = z.tuple([timeSchema, z.guid()]);
 const searchSchema = z.tuple([timeSchema, z.guid(), z.int().min(1).max(10_000).optional()]);
 const numberSchema = z.tuple([z.int().nonnegative()]);
 
 /** @throws FloorwalkerError `invalid_request` */
 export function decodeTimeCursor(cursor: string): readonly [time: string, id: string] {
-  const parsed = timeAndIdSchema.safeParse(decode(cursor));
-  if (!parsed.success || Number.isNaN(Date.parse(parsed.data[0]))) throw malformed();
-  return parsed.data;
+  return decodeAs(timeAndIdSchema, cursor);
 }
 
 /**
@@ -41,17 +47,13 @@ export function decodeTimeCursor(cursor: string): readonly [time: string, id: st
  * @throws FloorwalkerError `invalid_request`
  */
 export function decodeSearchCursor(cursor: string): { time: string; id: string; days?: number | undefined } {
-  const parsed = searchSchema.safeParse(decode(cursor));
-  if (!parsed.success || Number.isNaN(Date.parse(parsed.data[0]))) throw malformed();
-  const [time, id, days] = parsed.data;
+  const [time, id, days] = decodeAs(searchSchema, cursor);
   return { time, id, days };
 }
 
 /** @throws FloorwalkerError `invalid_request` */
 export function decodeNumberCursor(cursor: string): number {
-  const parsed = numberSchema.safeParse(decode(cursor));
-  if (!parsed.success) throw malformed();
-  return parsed.data[0];
+  return decodeAs(numberSchema, cursor)[0];
 }
 
 /** Cuts the one row that was asked for beyond the page, to know whether there is a next one. */

@@ -94,15 +94,22 @@ const find = async (query: Record<string, string>, as: Person = admin) =>
 
 const SOMEWHERE = '00000000-0000-4000-8000-000000000000';
 
-/** So many more like that one, each two hours older than the one before, and one in 400 of them about a needle. */
-async function copies(template: string, count: number): Promise<void> {
+/** More like that one, with summaries of their own, so many seconds after it. */
+async function copies(
+  template: string,
+  given: readonly { readonly secondsLater: number; readonly summary: string }[],
+): Promise<void> {
   await floor.database.sql`
-    with copies as (
-      insert into interactions (business_id, agent_id, interaction_type, livekit_room_id, status, started_at, ended_at)
-      select business_id, agent_id, interaction_type, ${`copy-${template}-`} || n, 'completed', started_at - n * interval '2 h', ended_at
-      from interactions, generate_series(1, ${count}::integer) n where id = ${template} returning id, livekit_room_id)
+    with given as materialized (
+      select gen_random_uuid() as id, later, summary from unnest(${given.map((one) => one.secondsLater)}::integer[],
+        ${given.map((one) => one.summary)}::text[]) one (later, summary)
+    ), copies as (
+      insert into interactions (id, business_id, agent_id, interaction_type, livekit_room_id, status, started_at, ended_at)
+      select given.id, business_id, agent_id, interaction_type, 'copy-' || given.id, 'completed',
+        started_at + later * interval '1 s', ended_at
+      from interactions, given where interactions.id = ${template} returning id)
     insert into interaction_archives (interaction_id, business_id, summary)
-    select id, ${business.id}, case when livekit_room_id ~ '-(400|800|1200)$' then 'A needle' else 'Hay' end from copies`;
+    select id, ${business.id}, summary from copies join given using (id)`;
 }
 
 describe('a search', () => {
@@ -193,7 +200,14 @@ describe('a search', () => {
 
   it('stops when it has taken long enough, says how far it has looked, and goes on from there', async () => {
     const template = await conversation({ startedAt: '2017-06-01T00:00:00Z' });
-    await copies(template, 1_200);
+    // Two hours apart, and one in 400 of them about a needle.
+    await copies(
+      template,
+      Array.from({ length: 1_200 }, (_, n) => ({
+        secondsLater: -7_200 * (n + 1),
+        summary: (n + 1) % 400 === 0 ? 'A needle' : 'Hay',
+      })),
+    );
     const impatient = await startApi(
       apiSettings(floor.database, floor.livekit, { figures: { searchPatienceMs: 0 } }),
     );
@@ -462,15 +476,14 @@ describe('an export', () => {
   });
 
   it('of more rows than one query reads has each of them once', async () => {
-    const { sql } = floor.database;
     const template = await conversation({ words: ['multitude'], startedAt: '2018-01-01T00:00:00Z' });
-    await sql`
-      with copies as (
-        insert into interactions (business_id, agent_id, interaction_type, livekit_room_id, status, started_at, ended_at)
-        select business_id, agent_id, interaction_type, ${`copy-${template}-`} || n, 'completed', started_at + (n / 3) * interval '1 s', ended_at
-        from interactions, generate_series(1, 1203) n where id = ${template} returning id)
-      insert into interaction_archives (interaction_id, business_id, summary)
-      select id, ${business.id}, 'multitude' from copies`;
+    await copies(
+      template,
+      Array.from({ length: 1_203 }, (_, n) => ({
+        secondsLater: Math.floor((n + 1) / 3),
+        summary: 'multitude',
+      })),
+    );
     const lines = (await (await download('/v1/archives/export?text=multitude')).text())
       .trimEnd()
       .split('\r\n')

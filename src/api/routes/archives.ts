@@ -112,9 +112,8 @@ async function* csvChunks(
   let page = first;
   for (;;) {
     yield encoder.encode(page.archives.map(csvRow).join(''));
-    const last = page.archives.at(-1);
-    const isFull = page.archives.length === EXPORT_PAGE && last !== undefined;
-    const after = isFull ? { time: last.started_at, id: last.interaction_id } : page.reached;
+    const last = page.archives[EXPORT_PAGE - 1];
+    const after = last ? { time: last.started_at, id: last.interaction_id } : page.reached;
     if (after === null) return;
     try {
       page = await search(after);
@@ -153,10 +152,9 @@ export function addArchiveRoutes(api: Api, { settings }: ApiParts, person: Middl
       patienceMs,
     });
     const page = cutPage(archives, limit, placeOf);
-    if (reached === null) return context.json({ ...page, looked_back_to: null }, 200);
-    const next_cursor = encodeCursor([reached.time, reached.id, reached.days]);
-    const looked_back_to = page.data.length === limit ? null : reached.time;
-    return context.json({ ...page, next_cursor, looked_back_to }, 200);
+    const next_cursor = reached ? encodeCursor([reached.time, reached.id, reached.days]) : page.next_cursor;
+    const looked_back_to = page.data.length < limit ? (reached?.time ?? null) : null;
+    return context.json({ data: page.data, next_cursor, looked_back_to }, 200);
   });
 
   // Before the route with an id: "export" is none.
